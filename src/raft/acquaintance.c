@@ -1,0 +1,140 @@
+/*-------------------------------------------------------------------------
+ *
+ * acquaintance.c
+ *		Who is there: sessions, probes, round trips, and hearsay about the
+ *		leader.
+ *
+ * Messages count only from a session that has echoed ours, so somebody has to
+ * speak first, also a node that otherwise keeps silent: every node probes the
+ * peers from which it heard nothing for a while.  A PROBE is answered also to
+ * a session that is not accepted yet; nothing else of it is believed.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "raft_node.h"
+
+static void
+send_probe(RaftNode *node, int32_t to, uint64_t to_session, uint64_t nonce)
+{
+	RaftMessage probe;
+
+	outbox_prepare(node, &probe, RAFT_MESSAGE_PROBE, to);
+	probe.to_session = to_session;
+	probe.nonce = nonce;
+	outbox_send(node, &probe);
+}
+
+/* Note what every message of an accepted session tells of its sender. */
+void
+acquaintance_note_peer(RaftNode *node, const RaftMessage *message)
+{
+	RaftPeer   *peer = &node->peers[message->from];
+
+	if (peer->session != message->from_session)
+	{
+		/* What its former self said was said by somebody else. */
+		peer->session = message->from_session;
+		peer->reported = false;
+		peer->probe_sent_ns = 0;
+	}
+	peer->last_heard_ns = node->now_ns;
+	peer->term = message->term;
+	peer->role = message->role;
+	peer->standing = message->standing;
+	peer->priority = message->priority;
+	peer->known_leader = message->known_leader;
+	peer->known_leader_term = message->known_leader_term;
+	peer->silent = (message->flags & RAFT_FLAG_SILENT) != 0;
+	peer->advertised_port = message->advertised_port;
+	if (peer->generation < message->generation)
+		peer->generation = message->generation;
+	if (node->max_known_term < message->term)
+		node->max_known_term = message->term;
+	if (node->max_known_term < message->known_leader_term)
+		node->max_known_term = message->known_leader_term;
+}
+
+void
+acquaintance_receive_probe(RaftNode *node, const RaftMessage *message)
+{
+	RaftMessage reply;
+
+	outbox_prepare(node, &reply, RAFT_MESSAGE_PROBE_REPLY, message->from);
+	reply.to_session = message->from_session;
+	reply.nonce = message->nonce;
+	reply.generation_seen = node->peers[message->from].generation;
+	outbox_send(node, &reply);
+
+	/* Its answer to the challenge shows that this session is alive now. */
+	if (message->stranger)
+		send_probe(node, message->from, message->from_session,
+				   message->challenge);
+}
+
+void
+acquaintance_receive_probe_reply(RaftNode *node, const RaftMessage *message)
+{
+	RaftPeer   *peer = &node->peers[message->from];
+	uint64_t	round_trip;
+
+	if (peer->probe_sent_ns == 0)
+		return;
+	round_trip = node->now_ns - peer->probe_sent_ns;
+	peer->probe_sent_ns = 0;
+	if (peer->round_trip_ns == 0)
+		peer->round_trip_ns = round_trip;
+	else
+		peer->round_trip_ns = (peer->round_trip_ns * 7 + round_trip) / 8;
+}
+
+/*
+ * Half an interval of silence is enough to be probed, so that of two nodes
+ * which hear nothing else of each other only one needs to speak.
+ */
+void
+acquaintance_tick(RaftNode *node)
+{
+	int32_t		i;
+
+	if (node->now_ns < node->probe_ns)
+		return;
+	node->probe_ns = node->now_ns + RAFT_PROBE_INTERVAL_NS;
+	for (i = 0; i < node->config.node_count; i++)
+	{
+		RaftPeer   *peer = &node->peers[i];
+
+		if (i == node->config.node_id)
+			continue;
+		if (peer->last_heard_ns != 0 &&
+			node->now_ns - peer->last_heard_ns < RAFT_PROBE_INTERVAL_NS / 2)
+			continue;
+		send_probe(node, i, peer->session, raft_random(node));
+		peer->probe_sent_ns = node->now_ns;
+	}
+}
+
+/* The leader that peers tell of, while we hear none: known, not reachable. */
+void
+acquaintance_rumour(const RaftNode *node, int32_t *leader_id, uint64_t *term)
+{
+	int32_t		i;
+
+	*leader_id = RAFT_NO_NODE;
+	*term = 0;
+	if (node->leader_id != RAFT_NO_NODE)
+		return;
+	for (i = 0; i < node->config.node_count; i++)
+	{
+		const RaftPeer *peer = &node->peers[i];
+
+		if (peer->last_heard_ns == 0 ||
+			node->now_ns - peer->last_heard_ns > 3 * RAFT_PROBE_INTERVAL_NS ||
+			peer->known_leader == RAFT_NO_NODE ||
+			peer->known_leader == node->config.node_id ||
+			peer->known_leader_term < node->durable.term ||
+			peer->known_leader_term <= *term)
+			continue;
+		*leader_id = peer->known_leader;
+		*term = peer->known_leader_term;
+	}
+}

@@ -1,0 +1,308 @@
+/*-------------------------------------------------------------------------
+ *
+ * lease.c
+ *		Heartbeats, promises, check-quorum and the leader's lease: one
+ *		quantity.
+ *
+ * Each heartbeat carries a round.  A voter that processes it promises to
+ * grant no other node a vote for a time P, itself included, and tells P in
+ * its acknowledgement.  The leader knows for each voter until when that
+ * promise surely lasts: from the *sending* of the round, for P less the drift
+ * of the two clocks.  What a majority's promises reach is the lease.  When it
+ * has passed, the leader steps down by itself (Raft thesis, 6.2 and 6.4.1).
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "raft_node.h"
+
+#include <string.h>
+
+/* A lease that has begun, has not been given up and has not run out. */
+bool
+lease_is_valid(const RaftNode *node)
+{
+	return node->role == RAFT_LEADER && !node->lease_ended &&
+		node->lease_end_ns > node->now_ns;
+}
+
+/* The q-th greatest of the voters' expiries; it never comes down. */
+static void
+extend_lease(RaftNode *node)
+{
+	uint64_t	reached = quorum_kth_greatest(node->expiry_ns,
+											  node->config.node_count,
+											  quorum_size(node->config.node_count));
+
+	if (reached <= node->lease_end_ns || reached <= node->now_ns)
+		return;
+	if (node->lease_end_ns == 0)
+	{
+		RaftEvent	event = {0};
+
+		node->lease_end_ns = reached;
+		event.type = RAFT_EVENT_LEASE_BEGUN;
+		event.reason = RAFT_REASON_ELECTED;
+		outbox_event(node, &event);
+	}
+	node->lease_end_ns = reached;
+}
+
+static void
+send_round(RaftNode *node)
+{
+	const RaftTimings *timings = &node->config.timings;
+	int32_t		self = node->config.node_id;
+	int32_t		successor = handover_choose_successor(node);
+	uint64_t	promise = raft_promise_ns(timings);
+	uint64_t	expiry = node->now_ns +
+		raft_usable_promise_ns(promise, timings->max_clock_drift_ppm);
+	int32_t		i;
+
+	node->round++;
+	node->sent_ns[node->round % RAFT_ROUND_HISTORY] = node->now_ns;
+
+	/*
+	 * The leader's own promise is renewed here and nowhere else: if its
+	 * ticker hangs, its lease runs out by itself, also with N = 1.
+	 */
+	if (node->expiry_ns[self] < expiry)
+		node->expiry_ns[self] = expiry;
+	extend_lease(node);
+
+	for (i = 0; i < node->config.node_count; i++)
+	{
+		RaftMessage heartbeat;
+
+		if (i == self)
+			continue;
+		outbox_prepare(node, &heartbeat, RAFT_MESSAGE_HEARTBEAT, i);
+		heartbeat.subject_term = node->wanted.term;
+		heartbeat.round = node->round;
+		heartbeat.promise_ns = promise;
+		heartbeat.rank_delay_ns = raft_delta_ns(node);
+		heartbeat.successor = successor;
+		outbox_send(node, &heartbeat);
+		node->counters.heartbeats_sent++;
+	}
+}
+
+/* A majority has voted; the lease begins when a majority has promised. */
+void
+lease_begin_leadership(RaftNode *node)
+{
+	int32_t		i;
+
+	raft_set_role(node, RAFT_LEADER, RAFT_REASON_ELECTED);
+	raft_set_leader(node, node->config.node_id, node->wanted.term,
+					RAFT_REASON_ELECTED);
+	node->failed_rounds = 0;
+	node->holds = 0;
+	node->draining = false;
+	node->promise_leader = RAFT_NO_NODE;
+	node->resigns_left = 0;
+	node->elected_ns = node->now_ns;
+	node->round = 0;
+	node->lease_end_ns = 0;
+	node->lease_ended = false;
+	memset(node->expiry_ns, 0, sizeof(node->expiry_ns));
+	for (i = 0; i < node->config.node_count; i++)
+		node->peers[i].acknowledged_ns = 0;
+	send_round(node);
+	node->heartbeat_ns = node->now_ns +
+		node->config.timings.heartbeat_interval_ns;
+}
+
+/*
+ * Check-quorum: a leader without a lease is none.  After a lapse it stays
+ * back once, so that a node which wins elections but cannot hold a lease does
+ * not win the next one too.
+ */
+static void
+step_down(RaftNode *node, RaftReason reason)
+{
+	const RaftTimings *timings = &node->config.timings;
+
+	node->counters.lease_lapses++;
+	node->lease_ended = true;
+	election_become_follower(node, reason);
+	node->election_deadline_ns = node->now_ns + timings->election_timeout_max_ns +
+		raft_random_below(node, timings->election_timeout_max_ns + 1);
+}
+
+static uint64_t
+lapse_ns(const RaftNode *node)
+{
+	if (node->lease_end_ns != 0)
+		return node->lease_end_ns;
+	return node->elected_ns + raft_promise_ns(&node->config.timings);
+}
+
+void
+lease_expire(RaftNode *node)
+{
+	if (node->role == RAFT_LEADER && node->now_ns >= lapse_ns(node))
+		step_down(node, node->lease_end_ns != 0 ?
+				  RAFT_REASON_QUORUM_LOST : RAFT_REASON_NO_LEASE);
+}
+
+void
+lease_tick(RaftNode *node)
+{
+	uint64_t	interval = node->config.timings.heartbeat_interval_ns;
+
+	if (node->role != RAFT_LEADER || node->now_ns < node->heartbeat_ns)
+		return;
+	send_round(node);
+
+	/* Keep the beat, unless a whole interval was missed. */
+	node->heartbeat_ns += interval;
+	if (node->heartbeat_ns <= node->now_ns)
+		node->heartbeat_ns = node->now_ns + interval;
+}
+
+uint64_t
+lease_deadline(const RaftNode *node)
+{
+	uint64_t	lapse;
+
+	if (node->role != RAFT_LEADER)
+		return UINT64_MAX;
+	lapse = lapse_ns(node);
+	return lapse < node->heartbeat_ns ? lapse : node->heartbeat_ns;
+}
+
+static void
+break_invariant(RaftNode *node, const RaftMessage *message)
+{
+	RaftEvent	event = {0};
+
+	node->counters.invariants_broken++;
+	event.type = RAFT_EVENT_INVARIANT;
+	event.other = message->from;
+	event.reason = RAFT_REASON_INVARIANT;
+	outbox_event(node, &event);
+	if (node->role == RAFT_LEADER)
+		step_down(node, RAFT_REASON_INVARIANT);
+}
+
+/*
+ * A node that does not take part learns who leads, for display; it makes no
+ * promise and sends no acknowledgement, for it does not know what its former
+ * self has voted since (docs/architecture.md, "Lost state").
+ */
+static void
+learn_leader(RaftNode *node, const RaftMessage *message)
+{
+	if (message->subject_term < node->leader_term)
+		return;
+	raft_set_leader(node, message->from, message->subject_term,
+					RAFT_REASON_HEARTBEAT);
+	election_arm(node);
+}
+
+static void
+reject(RaftNode *node, const RaftMessage *message)
+{
+	RaftMessage reply;
+
+	outbox_prepare(node, &reply, RAFT_MESSAGE_HEARTBEAT_REJECT, message->from);
+	reply.subject_term = message->subject_term;
+	reply.round = message->round;
+	outbox_send(node, &reply);
+}
+
+static void
+promise_and_acknowledge(RaftNode *node, const RaftMessage *message)
+{
+	RaftMessage reply;
+	uint64_t	promise = raft_promise_ns(&node->config.timings);
+	uint64_t	until = node->now_ns + promise;
+
+	/*
+	 * A leader of a higher term ends the promise to the former one: it was
+	 * elected by a majority whose promises had ended.  A promise to the same
+	 * leader is never shortened, also when the settings were.
+	 */
+	if (node->promise_leader != message->from ||
+		node->promise_term != message->subject_term ||
+		node->promise_until_ns < until)
+		node->promise_until_ns = until;
+	node->promise_leader = message->from;
+	node->promise_term = message->subject_term;
+
+	outbox_prepare(node, &reply, RAFT_MESSAGE_HEARTBEAT_ACK, message->from);
+	reply.subject_term = message->subject_term;
+	reply.round = message->round;
+	reply.promise_ns = promise;
+	outbox_send(node, &reply);
+}
+
+void
+lease_receive_heartbeat(RaftNode *node, const RaftMessage *message)
+{
+	uint64_t	term = message->subject_term;
+
+	if (!raft_takes_part(node))
+	{
+		learn_leader(node, message);
+		return;
+	}
+	if (term < node->wanted.term)
+	{
+		reject(node, message);
+		return;
+	}
+
+	/* Late word of a leader that has resigned in the meantime. */
+	if (message->from == node->released_leader && term == node->released_term)
+		return;
+
+	if (term > node->wanted.term)
+		election_adopt_term(node, term, RAFT_REASON_HEARTBEAT);
+	else if (node->leader_id != RAFT_NO_NODE && node->leader_id != message->from)
+	{
+		/* Two leaders of one term: election safety is broken somewhere. */
+		break_invariant(node, message);
+		return;
+	}
+
+	election_become_follower(node, RAFT_REASON_HEARTBEAT);
+	raft_set_leader(node, message->from, term, RAFT_REASON_HEARTBEAT);
+	node->failed_rounds = 0;
+	node->holds = 0;
+	node->draining = false;
+	node->resigns_left = 0;
+	election_arm(node);
+	promise_and_acknowledge(node, message);
+}
+
+void
+lease_receive_heartbeat_ack(RaftNode *node, const RaftMessage *message)
+{
+	RaftPeer   *peer = &node->peers[message->from];
+	uint64_t	sent;
+	uint64_t	expiry;
+	uint64_t	round_trip;
+
+	if (node->role != RAFT_LEADER || node->lease_ended ||
+		message->subject_term != node->wanted.term)
+		return;
+	if (message->round == 0 || message->round > node->round ||
+		node->round - message->round >= RAFT_ROUND_HISTORY)
+		return;
+
+	node->counters.heartbeats_acknowledged++;
+	sent = node->sent_ns[message->round % RAFT_ROUND_HISTORY];
+	expiry = sent + raft_usable_promise_ns(message->promise_ns,
+										   node->config.timings.max_clock_drift_ppm);
+	if (node->expiry_ns[message->from] < expiry)
+		node->expiry_ns[message->from] = expiry;
+	if (peer->acknowledged_ns < sent)
+		peer->acknowledged_ns = sent;
+	round_trip = node->now_ns - sent;
+	if (peer->round_trip_ns == 0)
+		peer->round_trip_ns = round_trip;
+	else
+		peer->round_trip_ns = (peer->round_trip_ns * 7 + round_trip) / 8;
+	extend_lease(node);
+}

@@ -1,0 +1,721 @@
+/*-------------------------------------------------------------------------
+ *
+ * raft.c
+ *		The node's life: start, dispatch of messages, time, and the handshake
+ *		with the caller about durable state.
+ *
+ * Order within each entry: time moves (never back), what has expired is
+ * dropped, and only then is the message or the timer looked at.  A lease that
+ * has run out must be gone before an acknowledgement that waited in a queue
+ * can extend it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "raft_node.h"
+
+#include <string.h>
+
+#define PPM UINT64_C(1000000)
+
+/* Clock granularity that a leader allows for, beside the drift. */
+#define CLOCK_GRANULARITY_NS	UINT64_C(1000)
+
+#define TIMEOUT_LIMIT_NS		(UINT64_C(3600000) * RAFT_NS_PER_MS)
+#define MAX_DRIFT_PPM			200000
+#define MAX_PRIORITY			1000
+
+/* Delta, the step between two nodes' timers, is at least this. */
+#define DELTA_MIN_NS			(10 * RAFT_NS_PER_MS)
+
+size_t
+raft_node_size(void)
+{
+	return sizeof(RaftNode);
+}
+
+/* ----------
+ * Settings
+ * ----------
+ */
+
+const char *
+raft_check_timings(const RaftTimings *timings)
+{
+	if (timings->heartbeat_interval_ns == 0)
+		return "heartbeat_interval must be greater than zero";
+	if (timings->election_timeout_max_ns > TIMEOUT_LIMIT_NS ||
+		timings->election_timeout_min_ns > TIMEOUT_LIMIT_NS)
+		return "election timeouts must not exceed one hour";
+	if (timings->election_timeout_max_ns <= timings->election_timeout_min_ns)
+		return "election_timeout_max must be greater than election_timeout_min";
+	if (timings->election_timeout_min_ns / RAFT_MIN_HEARTBEATS_PER_TIMEOUT <
+		timings->heartbeat_interval_ns)
+		return "election_timeout_min must be at least five times heartbeat_interval";
+	if (raft_promise_ns(timings) > RAFT_MAX_PROMISE_NS)
+		return "election_timeout_min less 1.5 times heartbeat_interval must not exceed 60 seconds";
+	if (timings->max_clock_drift_ppm > MAX_DRIFT_PPM)
+		return "max_clock_drift must not exceed 200000 ppm";
+	if (timings->priority < 0 || timings->priority > MAX_PRIORITY)
+		return "priority must be between 0 and 1000";
+	return NULL;
+}
+
+/*
+ * Shorter than the election timeout, so that voters which heard one heartbeat
+ * more than the candidate need not be waited for.
+ */
+uint64_t
+raft_promise_ns(const RaftTimings *timings)
+{
+	return timings->election_timeout_min_ns -
+		timings->heartbeat_interval_ns * 3 / 2;
+}
+
+/*
+ * The voter's clock may run fast and the leader's slow, each by the bound:
+ * (1 - drift) / (1 + drift) of the promise is safe to use.
+ */
+uint64_t
+raft_usable_promise_ns(uint64_t promise_ns, uint32_t max_clock_drift_ppm)
+{
+	uint64_t	usable;
+
+	if (promise_ns > RAFT_MAX_PROMISE_NS)
+		promise_ns = RAFT_MAX_PROMISE_NS;
+	usable = promise_ns * (PPM - max_clock_drift_ppm) / (PPM + max_clock_drift_ppm);
+	return usable > CLOCK_GRANULARITY_NS ? usable - CLOCK_GRANULARITY_NS : 0;
+}
+
+uint64_t
+raft_round_trip_ns(const RaftNode *node)
+{
+	uint64_t	greatest = 0;
+	int32_t		i;
+
+	for (i = 0; i < node->config.node_count; i++)
+	{
+		if (node->peers[i].round_trip_ns > greatest)
+			greatest = node->peers[i].round_trip_ns;
+	}
+	return greatest;
+}
+
+uint64_t
+raft_delta_ns(const RaftNode *node)
+{
+	uint64_t	delta = 3 * raft_round_trip_ns(node) + 2 * node->storage_ns;
+	uint64_t	cap = node->config.timings.election_timeout_min_ns * 15 / 100;
+
+	if (delta < DELTA_MIN_NS)
+		delta = DELTA_MIN_NS;
+	return delta < cap ? delta : cap;
+}
+
+/* ----------
+ * Time and chance
+ * ----------
+ */
+
+static void
+begin_entry(RaftNode *node, uint64_t now_ns, uint64_t draw)
+{
+	if (now_ns < node->now_ns)
+		node->counters.clock_went_back++;
+	else
+		node->now_ns = now_ns;
+	node->draw = draw;
+	node->draws = 0;
+}
+
+/* SplitMix64 (Steele, Lea, Flood 2014) over the entry's draw. */
+uint64_t
+raft_random(RaftNode *node)
+{
+	uint64_t	z = node->draw + ++node->draws * UINT64_C(0x9e3779b97f4a7c15);
+
+	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+	return z ^ (z >> 31);
+}
+
+uint64_t
+raft_random_below(RaftNode *node, uint64_t limit)
+{
+	return raft_random(node) % limit;
+}
+
+/* ----------
+ * Durable state
+ * ----------
+ */
+
+bool
+raft_takes_part(const RaftNode *node)
+{
+	return node->durable.standing == RAFT_MEMBER &&
+		node->wanted.standing == RAFT_MEMBER &&
+		!node->storage_failed;
+}
+
+void
+raft_want(RaftNode *node)
+{
+	uint64_t	promise = raft_promise_ns(&node->config.timings);
+
+	/*
+	 * The longest promise is raised before the first such promise is given,
+	 * and lowered only when every longer one has run out; lowering waits for
+	 * a write that is needed anyway.
+	 */
+	if (node->wanted.standing == RAFT_MEMBER)
+	{
+		if (node->wanted.max_promise_ns < promise ||
+			node->now_ns >= node->promise_lower_ns)
+			node->wanted.max_promise_ns = promise;
+	}
+
+	if (node->persist_pending)
+		return;
+
+	/*
+	 * A failed write may have left its record behind, so its generation is
+	 * never used again; nor is one that a peer has seen of a former state.
+	 */
+	if (node->generation_used < node->generation_reported)
+		node->generation_used = node->generation_reported;
+	node->wanted.generation = ++node->generation_used;
+	node->persist_pending = true;
+}
+
+bool
+raft_ready(const RaftNode *node, RaftDurable *durable)
+{
+	if (!node->persist_pending)
+		return false;
+	*durable = node->wanted;
+	return true;
+}
+
+static void
+expire(RaftNode *node)
+{
+	lease_expire(node);
+	election_expire(node);
+}
+
+void
+raft_persisted(RaftNode *node, uint64_t now_ns, uint64_t storage_ns,
+			   uint64_t draw)
+{
+	RaftEvent	event = {0};
+	RaftStanding old_standing = node->durable.standing;
+
+	if (!node->persist_pending)
+		return;
+
+	begin_entry(node, now_ns, draw);
+	node->persist_pending = false;
+	node->durable = node->wanted;
+	if (node->storage_ns == 0)
+		node->storage_ns = storage_ns;
+	else
+		node->storage_ns = (node->storage_ns * 7 + storage_ns) / 8;
+	if (node->storage_failed)
+	{
+		node->storage_failed = false;
+		event.type = RAFT_EVENT_STORAGE_BACK;
+		outbox_event(node, &event);
+		raft_set_leader(node, RAFT_NO_NODE, 0, RAFT_REASON_START);
+		election_arm(node);
+	}
+	if (node->durable.standing != old_standing)
+	{
+		event.type = RAFT_EVENT_STANDING;
+		event.amnesia = node->amnesia;
+		outbox_event(node, &event);
+		if (node->durable.standing == RAFT_MEMBER)
+			election_arm_first(node);
+	}
+
+	expire(node);
+	election_own_vote_durable(node);
+	membership_climb(node);
+}
+
+void
+raft_persist_failed(RaftNode *node, uint64_t now_ns, uint64_t draw)
+{
+	RaftEvent	event = {0};
+
+	if (!node->persist_pending)
+		return;
+
+	begin_entry(node, now_ns, draw);
+	node->counters.persist_failures++;
+
+	/* What was to be told rests on what is not on disk: forget both. */
+	node->persist_pending = false;
+	node->wanted = node->durable;
+	node->outbox_count = 0;
+	node->storage_retry_ns = node->now_ns +
+		node->config.timings.election_timeout_min_ns;
+	if (!node->storage_failed)
+	{
+		node->storage_failed = true;
+		event.type = RAFT_EVENT_STORAGE_FAILED;
+		outbox_event(node, &event);
+	}
+
+	if (node->role == RAFT_LEADER)
+		handover_resign(node, handover_choose_successor(node),
+						RAFT_REASON_STORAGE);
+	else if (node->role != RAFT_FOLLOWER)
+		election_become_follower(node, RAFT_REASON_STORAGE);
+}
+
+static void
+retry_storage(RaftNode *node)
+{
+	if (!node->storage_failed || node->now_ns < node->storage_retry_ns)
+		return;
+
+	/* An amnesiac's mark that could not be written must not be lost. */
+	if (node->amnesia != RAFT_AMNESIA_NONE)
+		node->wanted.standing = RAFT_AMNESIAC;
+	raft_want(node);
+}
+
+/* ----------
+ * Role and leader
+ * ----------
+ */
+
+void
+raft_set_role(RaftNode *node, RaftRole role, RaftReason reason)
+{
+	RaftEvent	event = {0};
+
+	if (node->role == role)
+		return;
+	event.type = RAFT_EVENT_ROLE;
+	event.old_role = node->role;
+	event.role = role;
+	event.reason = reason;
+	node->role = role;
+	node->role_reason = reason;
+	node->since_ns = node->now_ns;
+	outbox_event(node, &event);
+}
+
+void
+raft_set_leader(RaftNode *node, int32_t leader_id, uint64_t term,
+				RaftReason reason)
+{
+	RaftEvent	event = {0};
+
+	if (node->leader_id == leader_id && node->leader_term == term)
+		return;
+	event.type = RAFT_EVENT_LEADER;
+	event.old_leader = node->leader_id;
+	event.leader = leader_id;
+	event.reason = reason;
+	node->leader_id = leader_id;
+	node->leader_term = term;
+	node->role_reason = reason;
+	node->since_ns = node->now_ns;
+	node->counters.leader_changes++;
+	outbox_event(node, &event);
+}
+
+/* ----------
+ * Entries
+ * ----------
+ */
+
+static bool
+config_is_valid(const RaftConfig *config)
+{
+	return config->node_count >= 1 && config->node_count <= RAFT_MAX_NODES &&
+		config->node_id >= 0 && config->node_id < config->node_count &&
+		config->session != 0 &&
+		raft_check_timings(&config->timings) == NULL;
+}
+
+static bool
+durable_is_valid(const RaftDurable *durable, int32_t node_count)
+{
+	return durable->term < RAFT_TERM_LIMIT &&
+		durable->vote >= RAFT_VOTE_SPOILED && durable->vote < node_count &&
+		durable->max_promise_ns <= RAFT_MAX_PROMISE_NS &&
+		(int) durable->standing >= RAFT_NEW &&
+		(int) durable->standing <= RAFT_AMNESIAC;
+}
+
+RaftResult
+raft_init(RaftNode *node, const RaftConfig *config, const RaftDurable *durable,
+		  bool confirmed, uint64_t now_ns, uint64_t draw)
+{
+	int32_t		i;
+
+	if (!config_is_valid(config) ||
+		!durable_is_valid(durable, config->node_count))
+		return RAFT_INVALID;
+
+	memset(node, 0, sizeof(RaftNode));
+	node->config = *config;
+	begin_entry(node, now_ns, draw);
+	node->start_ns = node->since_ns = node->now_ns;
+	node->durable = node->wanted = *durable;
+	node->generation_used = durable->generation;
+	node->persist_pending = !confirmed;
+	node->role = RAFT_FOLLOWER;
+	node->role_reason = RAFT_REASON_START;
+	if (durable->standing == RAFT_AMNESIAC)
+		node->amnesia = RAFT_AMNESIA_RECORD;
+	node->leader_id = RAFT_NO_NODE;
+	node->promise_leader = RAFT_NO_NODE;
+	node->released_leader = RAFT_NO_NODE;
+	node->resign_successor = RAFT_NO_NODE;
+	node->max_known_term = durable->term;
+	for (i = 0; i < RAFT_MAX_NODES; i++)
+	{
+		node->peers[i].priority = -1;
+		node->peers[i].known_leader = RAFT_NO_NODE;
+	}
+
+	/*
+	 * A restarted voter does not remember what it promised and to whom, so it
+	 * keeps silent for the longest promise that its former self can have made
+	 * (also to itself, as a leader).
+	 */
+	node->silent = durable->max_promise_ns > 0;
+	node->silent_until_ns = node->now_ns + durable->max_promise_ns;
+	node->promise_lower_ns = node->silent_until_ns;
+
+	node->probe_ns = node->now_ns;
+	node->query_ns = node->now_ns;
+	election_arm_first(node);
+
+	if (node->wanted.standing == RAFT_MEMBER &&
+		node->wanted.max_promise_ns < raft_promise_ns(&config->timings))
+		raft_want(node);
+	membership_climb(node);
+	return RAFT_OK;
+}
+
+static bool
+message_is_plausible(const RaftNode *node, const RaftMessage *message)
+{
+	uint64_t	limit = RAFT_TERM_LIMIT;
+
+	if (message->from < 0 || message->from >= node->config.node_count ||
+		message->from == node->config.node_id ||
+		message->to != node->config.node_id ||
+		message->from_session == 0)
+		return false;
+
+	/*
+	 * A term far ahead of all is forged or damaged, and must not use up the
+	 * space of terms.  An amnesiac has no term to compare with.
+	 */
+	if (node->wanted.standing == RAFT_MEMBER)
+		limit = node->wanted.term + RAFT_TERM_JUMP_LIMIT;
+	if (message->term >= RAFT_TERM_LIMIT || message->term > limit ||
+		message->subject_term >= RAFT_TERM_LIMIT || message->subject_term > limit ||
+		message->known_leader_term >= RAFT_TERM_LIMIT ||
+		message->generation_seen > node->generation_used + RAFT_TERM_JUMP_LIMIT)
+		return false;
+
+	/* Only a PROBE speaks to a session that its sender does not know. */
+	if (message->type == RAFT_MESSAGE_PROBE)
+		return true;
+	return !message->stranger && message->to_session == node->config.session;
+}
+
+/* Messages of the election rules proper; the node takes part. */
+static void
+dispatch_to_member(RaftNode *node, const RaftMessage *message)
+{
+	switch (message->type)
+	{
+		case RAFT_MESSAGE_PRE_VOTE:
+			election_receive_pre_vote(node, message);
+			break;
+		case RAFT_MESSAGE_PRE_VOTE_REPLY:
+			election_receive_pre_vote_reply(node, message);
+			break;
+		case RAFT_MESSAGE_VOTE:
+			election_receive_vote(node, message);
+			break;
+		case RAFT_MESSAGE_VOTE_REPLY:
+			election_receive_vote_reply(node, message);
+			break;
+		case RAFT_MESSAGE_HEARTBEAT_ACK:
+			lease_receive_heartbeat_ack(node, message);
+			break;
+		case RAFT_MESSAGE_HEARTBEAT_REJECT:
+			lease_receive_heartbeat_reject(node, message);
+			break;
+		case RAFT_MESSAGE_TIMEOUT_NOW:
+			handover_receive_timeout_now(node, message);
+			break;
+		case RAFT_MESSAGE_RESIGN:
+			handover_receive_resign(node, message);
+			break;
+		default:
+			break;
+	}
+}
+
+RaftResult
+raft_receive(RaftNode *node, const RaftMessage *message, uint64_t now_ns,
+			 uint64_t draw)
+{
+	if (node->persist_pending)
+		return RAFT_NOT_DRAINED;
+
+	begin_entry(node, now_ns, draw);
+	expire(node);
+
+	if (!message_is_plausible(node, message))
+	{
+		node->counters.dropped++;
+		return RAFT_DROPPED;
+	}
+
+	if (message->type == RAFT_MESSAGE_PROBE && message->stranger)
+	{
+		acquaintance_receive_probe(node, message);
+		return RAFT_OK;
+	}
+
+	acquaintance_note_peer(node, message);
+	membership_note_peer(node, message);
+	if (node->persist_pending)
+		return RAFT_OK;			/* it became amnesiac: nothing else counts */
+
+	switch (message->type)
+	{
+		case RAFT_MESSAGE_PROBE:
+			acquaintance_receive_probe(node, message);
+			break;
+		case RAFT_MESSAGE_PROBE_REPLY:
+			acquaintance_receive_probe_reply(node, message);
+			break;
+		case RAFT_MESSAGE_TERM_QUERY:
+			membership_receive_term_query(node, message);
+			break;
+		case RAFT_MESSAGE_TERM_REPORT:
+			membership_receive_term_report(node, message);
+			break;
+		case RAFT_MESSAGE_HEARTBEAT:
+			lease_receive_heartbeat(node, message);
+			break;
+		default:
+			if (raft_takes_part(node))
+				dispatch_to_member(node, message);
+			break;
+	}
+	return RAFT_OK;
+}
+
+RaftResult
+raft_tick(RaftNode *node, uint64_t now_ns, uint64_t draw)
+{
+	if (node->persist_pending)
+		return RAFT_NOT_DRAINED;
+
+	begin_entry(node, now_ns, draw);
+	expire(node);
+
+	/*
+	 * Once state waits to be made durable, the rest waits too; it is still
+	 * due at the next tick.
+	 */
+	retry_storage(node);
+	if (!node->persist_pending)
+		membership_tick(node);
+	if (!node->persist_pending)
+		acquaintance_tick(node);
+	if (!node->persist_pending)
+		lease_tick(node);
+	if (!node->persist_pending)
+		handover_tick(node);
+	if (!node->persist_pending)
+		election_tick(node);
+	return RAFT_OK;
+}
+
+uint64_t
+raft_next_deadline(const RaftNode *node)
+{
+	uint64_t	deadlines[] = {
+		election_deadline(node),
+		lease_deadline(node),
+		handover_deadline(node),
+		membership_deadline(node),
+		node->config.node_count > 1 ? node->probe_ns : UINT64_MAX,
+		node->storage_failed ? node->storage_retry_ns : UINT64_MAX,
+	};
+	uint64_t	earliest = UINT64_MAX;
+	size_t		i;
+
+	if (node->persist_pending)
+		return node->now_ns;
+	for (i = 0; i < sizeof(deadlines) / sizeof(deadlines[0]); i++)
+	{
+		if (deadlines[i] < earliest)
+			earliest = deadlines[i];
+	}
+	return earliest;
+}
+
+RaftResult
+raft_step_down(RaftNode *node, RaftReason reason, uint64_t now_ns,
+			   uint64_t draw)
+{
+	if (node->persist_pending)
+		return RAFT_NOT_DRAINED;
+	if (reason != RAFT_REASON_STEP_DOWN && reason != RAFT_REASON_SHUTDOWN &&
+		reason != RAFT_REASON_STORAGE)
+		return RAFT_INVALID;
+
+	begin_entry(node, now_ns, draw);
+	expire(node);
+	if (node->role != RAFT_LEADER)
+		return RAFT_NOT_LEADER;
+	handover_resign(node, handover_choose_successor(node), reason);
+	return RAFT_OK;
+}
+
+RaftResult
+raft_forget_state(RaftNode *node, uint64_t now_ns, uint64_t draw)
+{
+	if (node->persist_pending)
+		return RAFT_NOT_DRAINED;
+
+	begin_entry(node, now_ns, draw);
+	expire(node);
+	if (node->wanted.standing != RAFT_AMNESIAC)
+		return RAFT_NOT_AMNESIAC;
+	node->forget_at_ns = node->start_ns + RAFT_MAX_PROMISE_NS;
+	return RAFT_OK;
+}
+
+RaftResult
+raft_reconfigure(RaftNode *node, const RaftTimings *timings, uint64_t now_ns,
+				 uint64_t draw)
+{
+	uint64_t	old_promise = raft_promise_ns(&node->config.timings);
+	uint64_t	promise_over_ns;
+
+	if (node->persist_pending)
+		return RAFT_NOT_DRAINED;
+	if (raft_check_timings(timings) != NULL)
+		return RAFT_INVALID;
+
+	begin_entry(node, now_ns, draw);
+	expire(node);
+	node->config.timings = *timings;
+
+	/*
+	 * Promises given keep their length; the durable figure may come down only
+	 * when the last of them has run out.
+	 */
+	promise_over_ns = node->now_ns + old_promise;
+	if (node->promise_lower_ns < promise_over_ns)
+		node->promise_lower_ns = promise_over_ns;
+	if (node->wanted.standing == RAFT_MEMBER &&
+		node->wanted.max_promise_ns < raft_promise_ns(timings))
+		raft_want(node);
+
+	if (node->role == RAFT_LEADER &&
+		node->heartbeat_ns > node->now_ns + timings->heartbeat_interval_ns)
+		node->heartbeat_ns = node->now_ns + timings->heartbeat_interval_ns;
+	return RAFT_OK;
+}
+
+/* ----------
+ * Views
+ * ----------
+ */
+
+void
+raft_view(const RaftNode *node, RaftView *view)
+{
+	memset(view, 0, sizeof(RaftView));
+	view->role = node->role;
+	view->role_reason = node->role_reason;
+	view->since_ns = node->since_ns;
+	view->term = node->durable.term;
+	view->vote = node->durable.vote;
+	view->generation = node->durable.generation;
+	view->max_promise_ns = node->durable.max_promise_ns;
+	view->standing = node->durable.standing;
+	view->amnesia = node->amnesia;
+	view->leader_id = node->leader_id;
+	view->leader_term = node->leader_term;
+	acquaintance_rumour(node, &view->rumoured_leader_id,
+						&view->rumoured_leader_term);
+	if (lease_is_valid(node))
+	{
+		view->lease_term = node->durable.term;
+		view->lease_end_ns = node->lease_end_ns;
+	}
+	view->silent = node->silent;
+	view->silent_until_ns = node->silent_until_ns;
+	view->draining = node->draining;
+	view->storage_failed = node->storage_failed;
+	view->forget_at_ns = node->forget_at_ns;
+	view->quorum = quorum_size(node->config.node_count);
+	view->granted_count = quorum_set_count(&node->granted_by);
+	view->successor = node->role == RAFT_LEADER ?
+		handover_choose_successor(node) : RAFT_NO_NODE;
+	view->timings = node->config.timings;
+	view->promise_ns = raft_promise_ns(&node->config.timings);
+	view->promised_to = RAFT_NO_NODE;
+	if (node->promise_leader != RAFT_NO_NODE &&
+		node->promise_until_ns > node->now_ns)
+	{
+		view->promised_to = node->promise_leader;
+		view->promised_until_ns = node->promise_until_ns;
+	}
+}
+
+bool
+raft_peer_view(const RaftNode *node, int32_t peer_id, RaftPeerView *view)
+{
+	const RaftPeer *peer;
+
+	if (peer_id < 0 || peer_id >= node->config.node_count)
+		return false;
+	peer = &node->peers[peer_id];
+	memset(view, 0, sizeof(RaftPeerView));
+	view->session = peer->session;
+	view->last_heard_ns = peer->last_heard_ns;
+	view->round_trip_ns = peer->round_trip_ns;
+	view->term = peer->term;
+	view->role = peer->role;
+	view->standing = peer->standing;
+	view->priority = peer->priority;
+	view->known_leader = peer->known_leader;
+	view->known_leader_term = peer->known_leader_term;
+	view->silent = peer->silent;
+	if (node->role == RAFT_LEADER)
+	{
+		view->acknowledged_ns = peer->acknowledged_ns;
+		view->expiry_ns = node->expiry_ns[peer_id];
+	}
+	view->refusal = peer->refusal;
+	view->granted = quorum_set_has(&node->granted_by, peer_id);
+	view->generation = peer->generation;
+	view->advertised_port = peer->advertised_port;
+	view->awaited = membership_awaits(node, peer_id);
+	return true;
+}
+
+const RaftCounters *
+raft_counters(const RaftNode *node)
+{
+	return &node->counters;
+}

@@ -1,0 +1,251 @@
+/*-------------------------------------------------------------------------
+ *
+ * raft_node.h
+ *		The node and what the core's own files call of each other.  Nobody
+ *		else includes this.
+ *
+ * Who may change what:
+ *
+ *	durable				raft.c only, when the caller has confirmed the write
+ *	wanted				raft.c's raft_want() and its callers
+ *	role				election.c, handover.c, through election_become_follower
+ *	round, expiry, lease_end_ns		lease.c
+ *
+ * "The term" within an entry is wanted.term: until the caller has made it
+ * durable no message leaves, so outside of the core only durable.term shows.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef RAFT_NODE_H
+#define RAFT_NODE_H
+
+#include "quorum.h"
+#include "raft.h"
+
+#define RAFT_NS_PER_MS			UINT64_C(1000000)
+
+/* A node probes the peers from which it heard nothing for this long. */
+#define RAFT_PROBE_INTERVAL_NS	(1000 * RAFT_NS_PER_MS)
+
+/* Resignations are sent this often, so far apart, as any may be lost. */
+#define RAFT_RESIGN_REPEATS		2
+#define RAFT_RESIGN_INTERVAL_NS (5 * RAFT_NS_PER_MS)
+
+/* Least interval between repeated (pre-)vote requests of one candidacy. */
+#define RAFT_RESEND_MIN_NS		(5 * RAFT_NS_PER_MS)
+
+/* Room for a broadcast, a second one of the same entry, and some replies. */
+#define RAFT_OUTBOX_SIZE		(2 * RAFT_MAX_NODES + 8)
+#define RAFT_EVENTS_SIZE		32
+
+typedef struct RaftPeer
+{
+	uint64_t	session;		/* accepted session, 0: none */
+	uint64_t	last_heard_ns;	/* 0: never */
+	uint64_t	round_trip_ns;	/* smoothed, 0: not measured */
+	uint64_t	probe_sent_ns;	/* of the probe under way, 0: none */
+	uint64_t	term;			/* last heard of; likewise the next */
+	RaftRole	role;
+	RaftStanding standing;
+	int32_t		priority;		/* -1: never heard */
+	int32_t		known_leader;
+	uint64_t	known_leader_term;
+	bool		silent;
+	uint16_t	advertised_port;
+	uint64_t	generation;		/* greatest ever seen of it in this
+								 * incarnation of ours, across its sessions */
+
+	/* Answer to a TERM_QUERY of this session of ours, by its present one. */
+	bool		reported;
+	RaftStanding reported_standing;
+	uint64_t	reported_term;
+
+	/* Answer to the latest candidacy. */
+	RaftRefusal refusal;
+
+	/* Leader's: sending time of the newest acknowledged round. */
+	uint64_t	acknowledged_ns;
+} RaftPeer;
+
+struct RaftNode
+{
+	RaftConfig	config;
+
+	/* Inputs of the present entry. */
+	uint64_t	now_ns;			/* never goes back */
+	uint64_t	draw;
+	uint64_t	draws;			/* numbers derived from it so far */
+
+	/* Durable state: what is on disk, and what ought to be. */
+	RaftDurable durable;
+	RaftDurable wanted;
+	bool		persist_pending;	/* wanted waits for the caller */
+	bool		storage_failed; /* the last write failed */
+	uint64_t	storage_retry_ns;
+	uint64_t	storage_ns;		/* smoothed duration of a write */
+	uint64_t	generation_used;	/* greatest, also of failed writes */
+	uint64_t	generation_reported;	/* greatest of our own that a peer
+										 * told us of */
+
+	/* All. */
+	RaftRole	role;
+	RaftReason	role_reason;
+	uint64_t	since_ns;
+	RaftAmnesia amnesia;
+	uint64_t	start_ns;
+	bool		silent;			/* no votes, no candidacy, until ... */
+	uint64_t	silent_until_ns;
+	bool		draining;		/* resigned, and none leads since */
+	int32_t		leader_id;
+	uint64_t	leader_term;
+	uint64_t	max_known_term; /* greatest that any peer told of */
+	uint64_t	election_deadline_ns;	/* followers: no word by then, and the
+										 * leader counts as lost */
+	uint32_t	failed_rounds;	/* candidacies failed since a leader was heard */
+	uint32_t	holds;			/* times a granted pre-vote put off our own
+								 * candidacy since a leader was heard */
+	uint64_t	probe_ns;		/* when to probe next */
+	uint64_t	query_ns;		/* below MEMBER: when to query next */
+	uint64_t	forget_at_ns;	/* forget-state asked for; 0: not */
+
+	/* Voter: promise to hear nobody but promise_leader. */
+	int32_t		promise_leader; /* RAFT_NO_NODE: none */
+	uint64_t	promise_term;
+	uint64_t	promise_until_ns;
+	uint64_t	promise_lower_ns;	/* max_promise_ns may be lowered then */
+
+	/* Newest leadership known to have been released: the token. */
+	int32_t		released_leader;	/* RAFT_NO_NODE: none */
+	uint64_t	released_term;
+
+	/* (Pre-)candidate. */
+	uint64_t	nonce;			/* of the present candidacy */
+	QuorumSet	granted_by;
+	uint64_t	round_deadline_ns;
+	uint64_t	resend_ns;
+
+	/* Leader. */
+	uint64_t	elected_ns;
+	uint64_t	round;			/* of heartbeats, from 1 */
+	uint64_t	sent_ns[RAFT_ROUND_HISTORY];	/* by round */
+	uint64_t	expiry_ns[RAFT_MAX_NODES];	/* by voter: its promise lets us
+											 * lead until then; 0: none */
+	uint64_t	lease_end_ns;	/* 0: no lease (yet, or any more) */
+	bool		lease_ended;	/* given up: never again in this term */
+	uint64_t	heartbeat_ns;	/* when to send the next round */
+
+	/* Former leader: resignations still to be repeated. */
+	int32_t		resigns_left;
+	uint64_t	resign_ns;
+	uint64_t	resign_term;
+	int32_t		resign_successor;
+
+	RaftPeer	peers[RAFT_MAX_NODES];
+	RaftCounters counters;
+
+	RaftMessage outbox[RAFT_OUTBOX_SIZE];
+	int32_t		outbox_first;
+	int32_t		outbox_count;
+	RaftEvent	events[RAFT_EVENTS_SIZE];
+	int32_t		events_first;
+	int32_t		events_count;
+};
+
+/* raft.c */
+
+/*
+ * Ask for node->wanted to be made durable, under a new generation.  Callers
+ * change wanted first.
+ */
+extern void raft_want(RaftNode *node);
+
+/* A member whose state can be written: the only kind that takes part. */
+extern bool raft_takes_part(const RaftNode *node);
+
+/* A number of this entry's draw; the second one below limit (> 0). */
+extern uint64_t raft_random(RaftNode *node);
+extern uint64_t raft_random_below(RaftNode *node, uint64_t limit);
+
+/* Set the known leader (RAFT_NO_NODE, 0: none), with event and counter. */
+extern void raft_set_leader(RaftNode *node, int32_t leader_id, uint64_t term,
+							RaftReason reason);
+
+/* Set the role, with event. */
+extern void raft_set_role(RaftNode *node, RaftRole role, RaftReason reason);
+
+/* The greatest smoothed round trip to any peer; 0: none measured. */
+extern uint64_t raft_round_trip_ns(const RaftNode *node);
+
+/* The step between two nodes' timers, delta (RAFT.md, 5.3). */
+extern uint64_t raft_delta_ns(const RaftNode *node);
+
+/* election.c */
+extern void election_become_follower(RaftNode *node, RaftReason reason);
+extern void election_adopt_term(RaftNode *node, uint64_t term,
+								RaftReason reason);
+extern void election_arm(RaftNode *node);
+extern void election_arm_first(RaftNode *node);
+extern bool election_may_campaign(const RaftNode *node);
+extern void election_expire(RaftNode *node);
+extern void election_tick(RaftNode *node);
+extern void election_campaign(RaftNode *node);
+extern void election_own_vote_durable(RaftNode *node);
+extern uint64_t election_deadline(const RaftNode *node);
+extern void election_receive_pre_vote(RaftNode *node, const RaftMessage *message);
+extern void election_receive_pre_vote_reply(RaftNode *node, const RaftMessage *message);
+extern void election_receive_vote(RaftNode *node, const RaftMessage *message);
+extern void election_receive_vote_reply(RaftNode *node, const RaftMessage *message);
+
+/* lease.c */
+extern void lease_begin_leadership(RaftNode *node);
+extern bool lease_is_valid(const RaftNode *node);
+extern void lease_expire(RaftNode *node);
+extern void lease_tick(RaftNode *node);
+extern uint64_t lease_deadline(const RaftNode *node);
+extern void lease_receive_heartbeat(RaftNode *node, const RaftMessage *message);
+extern void lease_receive_heartbeat_ack(RaftNode *node, const RaftMessage *message);
+extern void lease_receive_heartbeat_reject(RaftNode *node, const RaftMessage *message);
+
+/* handover.c */
+extern int32_t handover_choose_successor(const RaftNode *node);
+extern void handover_resign(RaftNode *node, int32_t successor, RaftReason reason);
+extern void handover_to_self(RaftNode *node, uint64_t higher_term);
+extern void handover_tick(RaftNode *node);
+extern uint64_t handover_deadline(const RaftNode *node);
+extern void handover_receive_timeout_now(RaftNode *node, const RaftMessage *message);
+extern void handover_receive_resign(RaftNode *node, const RaftMessage *message);
+
+/* membership.c */
+extern void membership_become_amnesiac(RaftNode *node, RaftAmnesia amnesia);
+extern void membership_note_peer(RaftNode *node, const RaftMessage *message);
+extern void membership_climb(RaftNode *node);
+extern bool membership_awaits(const RaftNode *node, int32_t peer_id);
+extern void membership_tick(RaftNode *node);
+extern uint64_t membership_deadline(const RaftNode *node);
+extern void membership_receive_term_query(RaftNode *node, const RaftMessage *message);
+extern void membership_receive_term_report(RaftNode *node, const RaftMessage *message);
+
+/* acquaintance.c */
+extern void acquaintance_note_peer(RaftNode *node, const RaftMessage *message);
+extern void acquaintance_tick(RaftNode *node);
+extern void acquaintance_receive_probe(RaftNode *node, const RaftMessage *message);
+extern void acquaintance_receive_probe_reply(RaftNode *node, const RaftMessage *message);
+extern void acquaintance_rumour(const RaftNode *node, int32_t *leader_id,
+								uint64_t *term);
+
+/* outbox.c */
+
+/*
+ * Start a message of that type: everything that all messages carry is filled
+ * in, the rest is zero or "none".
+ */
+extern void outbox_prepare(const RaftNode *node, RaftMessage *message,
+						   RaftMessageType type, int32_t to);
+
+/* Put it into the outbox; silently not, if the peer's session is not known. */
+extern void outbox_send(RaftNode *node, const RaftMessage *message);
+
+/* Append an event; the fields that all events carry are filled in. */
+extern void outbox_event(RaftNode *node, const RaftEvent *event);
+
+#endif							/* RAFT_NODE_H */
