@@ -65,10 +65,22 @@ acquaintance_receive_probe(RaftNode *node, const RaftMessage *message)
 	reply.generation_seen = node->peers[message->from].generation;
 	outbox_send(node, &reply);
 
-	/* Its answer to the challenge shows that this session is alive now. */
+	/*
+	 * Its answer to the challenge shows that this session is alive now.  A
+	 * stranger's datagram may be a replay, and two strangers could answer
+	 * each other's probes with probes, so this is limited.
+	 */
 	if (message->stranger)
+	{
+		RaftPeer   *peer = &node->peers[message->from];
+
+		if (peer->challenged_ns != 0 &&
+			node->now_ns - peer->challenged_ns < RAFT_CHALLENGE_INTERVAL_NS)
+			return;
+		peer->challenged_ns = node->now_ns;
 		send_probe(node, message->from, message->from_session,
 				   message->challenge);
+	}
 }
 
 void

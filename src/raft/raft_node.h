@@ -27,6 +27,9 @@
 /* A node probes the peers from which it heard nothing for this long. */
 #define RAFT_PROBE_INTERVAL_NS	(1000 * RAFT_NS_PER_MS)
 
+/* An unaccepted session of a peer is challenged at most this often. */
+#define RAFT_CHALLENGE_INTERVAL_NS	(10 * RAFT_NS_PER_MS)
+
 /* Resignations are sent this often, so far apart, as any may be lost. */
 #define RAFT_RESIGN_REPEATS		2
 #define RAFT_RESIGN_INTERVAL_NS (5 * RAFT_NS_PER_MS)
@@ -44,6 +47,8 @@ typedef struct RaftPeer
 	uint64_t	last_heard_ns;	/* 0: never */
 	uint64_t	round_trip_ns;	/* smoothed, 0: not measured */
 	uint64_t	probe_sent_ns;	/* of the probe under way, 0: none */
+	uint64_t	challenged_ns;	/* when a session of it that is not accepted
+								 * was last challenged, 0: never */
 	uint64_t	term;			/* last heard of; likewise the next */
 	RaftRole	role;
 	RaftStanding standing;

@@ -1,0 +1,120 @@
+/*-------------------------------------------------------------------------
+ *
+ * session.h
+ *		Which sessions of the peers are believed, and which of their datagrams
+ *		have been seen before.
+ *
+ * Pure: no PostgreSQL, no I/O, no allocation, no clock; chance comes as an
+ * argument.  In the extension the receiver owns the one table and asks it of
+ * each datagram that wire.h has passed; no locks.
+ *
+ * A session is one life of a node's pipeline.  Its number is random and goes
+ * with each datagram, together with an echo of the addressee's session as far
+ * as the sender knows it.  A datagram is believed only if its sender's session
+ * is the accepted one, it echoes our own, and its sequence number is new.
+ *
+ * How a session is accepted:
+ *
+ *	1.	None is accepted of that peer yet: any datagram that echoes ours opens
+ *		its session.  Our number is drawn at our start, so the datagram was
+ *		made since.
+ *	2.	Another one is accepted: the echo is not enough, for captured datagrams
+ *		of the peer's former sessions echo ours, too.  Only a PROBE_REPLY that
+ *		carries the peer's present challenge as its nonce replaces it.  A
+ *		challenge is a random number that goes out in a PROBE, and a new one
+ *		is drawn whenever a session of that peer is accepted.
+ *
+ * Why one round trip proves that the session is alive.  Let A be the accepted
+ * session, and t the moment of its acceptance, when the challenge was drawn.
+ * Whoever sends the challenge back was alive after t; A has sent what made it
+ * accepted before t.  A peer's sessions follow one another, so a session
+ * other than A that was alive after t is a later one than A.  Accepted
+ * sessions therefore only go forward: whatever is captured and sent again, a
+ * former session is never accepted any more, and (session, sequence number)
+ * is believed at most once.  (Two live nodes with one id break the premise;
+ * their sessions then replace each other, each by a round trip of its own.)
+ *
+ * What the core does with a stranger, a PROBE of a session that is not
+ * accepted or that does not echo ours: it sends a PROBE_REPLY (to the session
+ * that asked, which lets the other side accept us), and then a PROBE that
+ * carries the challenge.  The answer to that is what rule 2 waits for.  Any of
+ * these may be lost: both sides go on probing a peer of which they hear
+ * nothing that they believe, and each probe begins the exchange anew.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SESSION_H
+#define SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "raft/raft.h"
+
+/*
+ * Width of the window of sequence numbers: one that is this much or more
+ * below the greatest seen is too old to be told from a used one.
+ */
+#define SESSION_WINDOW			1024
+
+/*
+ * Words of its bitmap: one more than the window fills, so that a word is
+ * cleared as a whole when the window moves into it (the ring of RFC 6479).
+ */
+#define SESSION_WINDOW_WORDS	(SESSION_WINDOW / 64 + 1)
+
+typedef enum SessionVerdict
+{
+	SESSION_ACCEPTED = 0,		/* believe it: feed it to the core */
+	SESSION_STRANGER,			/* a PROBE that may be answered, and of which
+								 * nothing else is believed: feed it to the
+								 * core with "stranger" set and "challenge"
+								 * from session_challenge() */
+	SESSION_DROP_SESSION,		/* session not accepted, or wrong echo */
+	SESSION_DROP_REPLAY			/* sequence number 0, used or too old */
+} SessionVerdict;
+
+/* What is kept of one peer; for session.c only. */
+typedef struct SessionPeer
+{
+	uint64_t	accepted;		/* accepted session; 0: none */
+	uint64_t	challenge;		/* that a new session must send back, not 0 */
+	uint64_t	challenge_count;	/* challenges made since the start */
+	uint64_t	highest;		/* greatest sequence number seen of it */
+	uint64_t	seen[SESSION_WINDOW_WORDS]; /* bit for each number in the
+											 * window */
+} SessionPeer;
+
+/* Fields are for session.c only; the struct is here for its size. */
+typedef struct SessionTable
+{
+	uint64_t	own_session;
+	int32_t		node_count;
+	SessionPeer peers[RAFT_MAX_NODES];	/* by node id */
+} SessionTable;
+
+/*
+ * Forget everything.  "own_session" is this node's, random and not 0;
+ * "node_count" is 1 ... RAFT_MAX_NODES; "draw" is a random number that nobody
+ * else can foretell.  False, and a table that accepts nothing, if they break
+ * these ranges.
+ */
+extern bool session_table_init(SessionTable *table, uint64_t own_session,
+							   int32_t node_count, uint64_t draw);
+
+/*
+ * Judge one datagram that was decoded and verified, and take note of it.
+ * "draw" is a fresh random number that nobody else can foretell; it becomes
+ * the next challenge if this datagram opens a session.
+ */
+extern SessionVerdict session_check(SessionTable *table,
+									const RaftMessage *message,
+									uint64_t sequence, uint64_t draw);
+
+/*
+ * The peer's present challenge: what a PROBE to a stranger carries as its
+ * nonce.  Never 0, unless there is no such peer.
+ */
+extern uint64_t session_challenge(const SessionTable *table, int32_t peer_id);
+
+#endif							/* SESSION_H */
