@@ -1,0 +1,197 @@
+/*-------------------------------------------------------------------------
+ *
+ * shared_state.h
+ *		What the processes of pg_leader share in the server's main shared
+ *		memory, and who may touch it.
+ *
+ * Locks:
+ *
+ *	field				written by		under			read under
+ *	published			ticker			lock, exclusive	lock, shared
+ *	addresses			launcher		lock, exclusive	lock, shared
+ *	listen_address		launcher		lock, exclusive	lock, shared
+ *	lease				see lease_cell.h, lock-free
+ *	workers				each its own	atomics			atomics
+ *	receiver, ticker_counters, sender	each worker its own, atomics
+ *	control				see below
+ *
+ * The ticker takes the lock conditionally and publishes at its next wake-up
+ * if it was busy, so that a backend that is stopped while it holds the lock
+ * delays a view, never an election.  Nothing is done under the lock but
+ * copying.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef PG_LEADER_SHARED_STATE_H
+#define PG_LEADER_SHARED_STATE_H
+
+#include "datatype/timestamp.h"
+#include "lease_cell.h"
+#include "peers.h"
+#include "port/atomics.h"
+#include "raft/raft.h"
+#include "storage/condition_variable.h"
+#include "storage/lwlock.h"
+#include "wire/wire.h"
+
+/* The processes of pg_leader. */
+typedef enum WorkerKind
+{
+	WORKER_LAUNCHER = 0,
+	WORKER_RECEIVER,
+	WORKER_TICKER,
+	WORKER_SENDER
+} WorkerKind;
+
+#define WORKER_KINDS			4
+
+/* What the state file was found to be; shown while a node is amnesiac. */
+#define SHARED_NOTE_SIZE		256
+
+/*
+ * The published state: what views show.  A snapshot of the core, taken by
+ * the ticker after each change has become durable.
+ */
+typedef struct PublishedState
+{
+	bool		valid;			/* false until a ticker has published */
+	int			ticker_pid;		/* who published this; if that ticker does not
+								 * run any more, the node is down */
+	RaftView	raft;
+	RaftCounters counters;
+	TimestampTz since;			/* raft.since_ns as wall-clock time */
+	uint64		published_ns;	/* when this was published */
+	uint64		changes;		/* grows with each change of role, leader,
+								 * term or standing; never goes back while the
+								 * server runs */
+	bool		settings_in_force;	/* false: the settings contradict each
+									 * other, raft.timings are older */
+	char		settings_detail[SHARED_NOTE_SIZE];	/* why not */
+	char		state_note[SHARED_NOTE_SIZE];	/* what was wrong with the
+												 * state file, or empty */
+	RaftPeerView peers[RAFT_MAX_NODES];
+} PublishedState;
+
+/* Requests of SQL functions to the ticker. */
+typedef enum ControlRequest
+{
+	CONTROL_NONE = 0,
+	CONTROL_STEP_DOWN,
+	CONTROL_FORGET_STATE
+} ControlRequest;
+
+/*
+ * One slot for requests.  A backend holds "lock" (exclusive) from before it
+ * writes the request until it has read the answer; the ticker never takes
+ * that lock.  The backend stores the request's number, one above that of the
+ * last, together with what is asked for in one word, and sets the ticker's
+ * latch; the ticker fills in the result, then sets answer_sequence to the
+ * request's number and wakes the backend.  A backend that gives up waiting
+ * swaps its request for CONTROL_NONE, so that nothing is carried out later.
+ */
+typedef struct ControlSlot
+{
+	LWLock	   *lock;
+	ConditionVariable answered;
+	pg_atomic_uint64 request;	/* CONTROL_WORD(number, ControlRequest) */
+	pg_atomic_uint64 answer_sequence;	/* number of the request that the
+										 * fields below answer */
+	RaftResult	result;
+	uint64		wait_ns;		/* FORGET_STATE: until it is carried out */
+	int32		successor;		/* STEP_DOWN: who was named, or none */
+} ControlSlot;
+
+#define CONTROL_WORD(number, request)	(((number) << 8) | (uint64) (request))
+#define CONTROL_WORD_NUMBER(word)		((word) >> 8)
+#define CONTROL_WORD_REQUEST(word)		((ControlRequest) ((word) & 0xff))
+
+/* Counted by the receiver. */
+typedef struct ReceiverCounters
+{
+	pg_atomic_uint64 datagrams; /* received, whatever became of them */
+	pg_atomic_uint64 dropped[WIRE_DROP_REASONS];	/* by WireDrop */
+
+	/*
+	 * Why a peer's datagrams were last refused (WireDrop, WIRE_OK if they
+	 * were not) and when, by clock.h: so that the views can say why a peer is
+	 * not counted.
+	 */
+	pg_atomic_uint32 peer_drop[RAFT_MAX_NODES];
+	pg_atomic_uint64 peer_drop_ns[RAFT_MAX_NODES];
+} ReceiverCounters;
+
+/* Counted by the ticker. */
+typedef struct TickerCounters
+{
+	pg_atomic_uint64 outbox_full;	/* messages dropped before the sender */
+	pg_atomic_uint64 state_writes;
+	pg_atomic_uint64 state_write_ns;	/* total */
+	pg_atomic_uint64 state_write_max_ns;
+	pg_atomic_uint64 late_max_ns;	/* longest time it woke too late */
+} TickerCounters;
+
+/* Counted by the sender. */
+typedef struct SenderCounters
+{
+	pg_atomic_uint64 datagrams; /* handed to the network */
+	pg_atomic_uint64 errors;	/* refused by it */
+	pg_atomic_uint64 last_words;	/* resignations sent at the end */
+} SenderCounters;
+
+typedef struct WorkerSlot
+{
+	pg_atomic_uint32 pid;		/* 0: does not run */
+	pg_atomic_uint64 starts;	/* since the server's start */
+} WorkerSlot;
+
+typedef struct SharedState
+{
+	LWLock	   *lock;
+	LeaseCell	lease;
+	WorkerSlot	workers[WORKER_KINDS];
+
+	/* Grows with each change of addresses; workers copy them when it does. */
+	pg_atomic_uint64 addresses_generation;
+	PeerAddress addresses[RAFT_MAX_NODES];	/* by node id */
+	PeerAddress listen_address; /* where the receiver binds: its own of
+								 * addresses or pg_leader.listen_addresses */
+
+	/* The ticker's latch, to wake it for a request; NULL: none runs. */
+	struct Latch *ticker_latch; /* under lock */
+
+	ConditionVariable changed;	/* broadcast when published.changes grows */
+	pg_atomic_uint64 changes;	/* copy of published.changes, to wait for */
+	PublishedState published;
+	ControlSlot control;
+
+	ReceiverCounters receiver;
+	TickerCounters ticker;
+	SenderCounters sender;
+} SharedState;
+
+/* The one instance; NULL if the library was not preloaded or is off. */
+extern SharedState *shared_state;
+
+/* Postmaster, in _PG_init(): install the shared memory hooks. */
+extern void shared_state_install_hooks(void);
+
+/*
+ * Copy the published state; false if no ticker has published since the
+ * server's start.  Any backend; takes the lock, shared.
+ */
+extern bool shared_state_read(PublishedState *copy);
+
+/* Wake the ticker, if one runs.  Takes the lock, shared. */
+extern void shared_state_wake_ticker(void);
+
+/*
+ * Copy the peers' addresses if they have changed since *generation; returns
+ * whether they have.  Takes the lock, shared.
+ */
+extern bool shared_state_copy_addresses(uint64 *generation,
+										PeerAddress *addresses);
+
+/* Copy the address to listen on.  Takes the lock, shared. */
+extern void shared_state_copy_listen_address(PeerAddress *address);
+
+#endif							/* PG_LEADER_SHARED_STATE_H */
