@@ -1,0 +1,158 @@
+/*-------------------------------------------------------------------------
+ *
+ * shared_state.c
+ *		Creates what the processes of pg_leader share in main shared memory,
+ *		and copies it for those who read it.
+ *
+ * The postmaster creates it when the server starts, and anew after a crash
+ * restart; every process uses it.  Locks: see shared_state.h.  All functions
+ * below hold the lock for a copy only.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "shared_state.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "storage/shmem.h"
+
+/* Name of the segment and of the tranche of locks. */
+#define SHARED_STATE_NAME	"pg_leader"
+
+/* Locks of the tranche: SharedState.lock, ControlSlot.lock. */
+#define SHARED_STATE_LOCKS	2
+
+SharedState *shared_state = NULL;
+
+#if PG_VERSION_NUM >= 150000
+static shmem_request_hook_type previous_shmem_request_hook = NULL;
+#endif
+static shmem_startup_hook_type previous_shmem_startup_hook = NULL;
+
+static void
+request_memory(void)
+{
+#if PG_VERSION_NUM >= 150000
+	if (previous_shmem_request_hook != NULL)
+		previous_shmem_request_hook();
+#endif
+
+	RequestAddinShmemSpace(MAXALIGN(sizeof(SharedState)));
+	RequestNamedLWLockTranche(SHARED_STATE_NAME, SHARED_STATE_LOCKS);
+}
+
+static void
+init_state(SharedState *state)
+{
+	LWLockPadded *locks = GetNamedLWLockTranche(SHARED_STATE_NAME);
+
+	memset(state, 0, sizeof(*state));
+
+	state->lock = &locks[0].lock;
+	lease_cell_init(&state->lease);
+	for (int i = 0; i < WORKER_KINDS; i++)
+	{
+		pg_atomic_init_u32(&state->workers[i].pid, 0);
+		pg_atomic_init_u64(&state->workers[i].starts, 0);
+	}
+	pg_atomic_init_u64(&state->addresses_generation, 0);
+
+	ConditionVariableInit(&state->changed);
+	pg_atomic_init_u64(&state->changes, 0);
+
+	state->control.lock = &locks[1].lock;
+	ConditionVariableInit(&state->control.answered);
+	pg_atomic_init_u64(&state->control.request, 0);
+	pg_atomic_init_u64(&state->control.answer_sequence, 0);
+
+	pg_atomic_init_u64(&state->receiver.datagrams, 0);
+	for (int i = 0; i < WIRE_DROP_REASONS; i++)
+		pg_atomic_init_u64(&state->receiver.dropped[i], 0);
+	for (int i = 0; i < RAFT_MAX_NODES; i++)
+	{
+		pg_atomic_init_u32(&state->receiver.peer_drop[i], WIRE_OK);
+		pg_atomic_init_u64(&state->receiver.peer_drop_ns[i], 0);
+	}
+
+	pg_atomic_init_u64(&state->ticker.outbox_full, 0);
+	pg_atomic_init_u64(&state->ticker.state_writes, 0);
+	pg_atomic_init_u64(&state->ticker.state_write_ns, 0);
+	pg_atomic_init_u64(&state->ticker.state_write_max_ns, 0);
+	pg_atomic_init_u64(&state->ticker.late_max_ns, 0);
+
+	pg_atomic_init_u64(&state->sender.datagrams, 0);
+	pg_atomic_init_u64(&state->sender.errors, 0);
+	pg_atomic_init_u64(&state->sender.last_words, 0);
+}
+
+static void
+create_state(void)
+{
+	bool		found;
+
+	if (previous_shmem_startup_hook != NULL)
+		previous_shmem_startup_hook();
+
+	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
+	shared_state = ShmemInitStruct(SHARED_STATE_NAME, sizeof(SharedState),
+								   &found);
+	if (!found)
+		init_state(shared_state);
+	LWLockRelease(AddinShmemInitLock);
+}
+
+void
+shared_state_install_hooks(void)
+{
+#if PG_VERSION_NUM >= 150000
+	previous_shmem_request_hook = shmem_request_hook;
+	shmem_request_hook = request_memory;
+#else
+	request_memory();
+#endif
+	previous_shmem_startup_hook = shmem_startup_hook;
+	shmem_startup_hook = create_state;
+}
+
+bool
+shared_state_read(PublishedState *copy)
+{
+	LWLockAcquire(shared_state->lock, LW_SHARED);
+	*copy = shared_state->published;
+	LWLockRelease(shared_state->lock);
+	return copy->valid;
+}
+
+void
+shared_state_wake_ticker(void)
+{
+	LWLockAcquire(shared_state->lock, LW_SHARED);
+	if (shared_state->ticker_latch != NULL)
+		SetLatch(shared_state->ticker_latch);
+	LWLockRelease(shared_state->lock);
+}
+
+bool
+shared_state_copy_addresses(uint64 *generation, PeerAddress *addresses)
+{
+	/* Most calls end here: names rarely move. */
+	if (pg_atomic_read_u64(&shared_state->addresses_generation) == *generation)
+		return false;
+
+	LWLockAcquire(shared_state->lock, LW_SHARED);
+	*generation = pg_atomic_read_u64(&shared_state->addresses_generation);
+	memcpy(addresses, shared_state->addresses,
+		   sizeof(shared_state->addresses));
+	LWLockRelease(shared_state->lock);
+	return true;
+}
+
+void
+shared_state_copy_listen_address(PeerAddress *address)
+{
+	LWLockAcquire(shared_state->lock, LW_SHARED);
+	*address = shared_state->listen_address;
+	LWLockRelease(shared_state->lock);
+}
