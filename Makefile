@@ -1,0 +1,137 @@
+# Build, installation, and every developer command of pg_leader.
+# "make help" prints the lines that begin with "#:".
+#
+#: Build  (PG_CONFIG=/path/to/pg_config chooses the PostgreSQL)
+#:   make                 build the extension; WERROR=1 turns warnings into errors,
+#:                        with_llvm=yes adds bitcode for JIT
+#:   make install         install it into that PostgreSQL
+#:   make clean           remove all that was built
+#:
+#: See it work
+#:   make demo            three servers on loopback elect a leader, lose it to a
+#:                        crash, elect another; KEEP=1 leaves them running
+#:
+#: Test
+#:   make check           every test, on a temporary installation of its own;
+#:                        PROVE_TESTS='t/001_x.pl' or REGRESS=x runs only those,
+#:                        PROVE_FLAGS='-j 4 -v' are options for prove
+#:   make check-core      only the unit tests, with sanitizers
+#:   make soak            TAP tests over and over, for HOURS=1 or until one fails
+#:   make installcheck    regression and TAP tests, after make install
+#:
+#: Change
+#:   make format          lay out C and Perl, renew typedefs.list
+#:   make lint            layout, layers, exports, static analysis, hygiene
+#:
+#: demo, check, check-core, soak, format and lint first install the Debian
+#: packages that they lack; what starts servers drops root by itself.
+
+MODULE_big = pg_leader
+EXTENSION = pg_leader
+DATA = $(sort $(wildcard sql/pg_leader--*.sql))
+
+CORE_OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/raft/*.c src/wire/*.c)))
+SERVER_OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c)))
+OBJS = $(CORE_OBJS) $(SERVER_OBJS)
+
+SHLIB_EXPORTS = src/exports.txt
+PG_CPPFLAGS = -Isrc
+ifneq ($(filter-out 0,$(WERROR)),)
+PG_CFLAGS = -Wall -Wextra -Werror
+endif
+
+# sql/ holds the extension's scripts beside the inputs of the regression tests.
+REGRESS = $(filter-out pg_leader--%,$(sort $(basename $(notdir $(wildcard sql/*.sql)))))
+REGRESS_OPTS = --temp-instance=tmp_regress --temp-config=regress.conf
+TAP_TESTS = 1
+
+EXTRA_CLEAN = build tmp_regress
+
+# Bitcode only on demand: it needs clang, and doubles the time of a build.
+ifeq ($(origin with_llvm),undefined)
+override with_llvm = no
+endif
+
+PG_CONFIG ?= pg_config
+DEV = script/dev
+
+# PGXS has a target "check" of its own that only says "not supported", and
+# redefining it draws a warning.  So: only goals of ours - PGXS is not needed,
+# and perhaps not installed yet; "check" among others - each goal gets a make
+# of its own, in order; anything else - PGXS.
+OUR_GOALS = check check-core demo format help lint soak
+GOALS := $(or $(MAKECMDGOALS),all)
+.DEFAULT_GOAL := all
+.PHONY: $(OUR_GOALS)
+
+ifneq ($(filter check,$(GOALS)),)
+ifneq ($(filter-out $(OUR_GOALS),$(GOALS)),)
+EACH_ALONE = yes
+endif
+endif
+
+ifdef EACH_ALONE
+
+.PHONY: $(GOALS)
+.NOTPARALLEL:
+$(GOALS):
+	@$(MAKE) --no-print-directory $@
+
+else
+
+ifneq ($(filter-out $(OUR_GOALS),$(GOALS)),)
+PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
+ifeq ($(wildcard $(PGXS)),)
+$(error no server headers found by "$(PG_CONFIG)": install postgresql-server-dev-15, \
+or say PG_CONFIG=...; "make demo" and "make check" install what they need)
+endif
+include $(PGXS)
+
+# Warnings that PostgreSQL's own headers draw; the core includes none of them.
+ifneq ($(filter-out 0,$(WERROR)),)
+$(SERVER_OBJS): override CFLAGS += -Wno-unused-parameter -Wno-sign-compare \
+	-Wno-missing-field-initializers
+endif
+
+# Distributions build PostgreSQL without dependency tracking, and PGXS follows
+# suit.  Instead, a change to any header or to the flags rebuilds all.
+$(OBJS): $(wildcard src/*.h src/raft/*.h src/wire/*.h) build/flags
+build/flags: FORCE
+	@mkdir -p build; echo "$(CC) $(CFLAGS) $(CPPFLAGS)" > $@.new; \
+	cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+.PHONY: FORCE
+FORCE:
+
+else
+
+check:
+	@$(DEV)/install_packages.sh check
+	@$(DEV)/as_test_user.sh $(DEV)/run_tests.sh
+
+endif
+
+check-core:
+	@$(DEV)/install_packages.sh core
+	@$(DEV)/check_core.sh
+
+demo:
+	@$(DEV)/install_packages.sh demo
+	@KEEP="$(KEEP)" $(DEV)/as_test_user.sh $(DEV)/demo.sh
+
+soak:
+	@$(DEV)/install_packages.sh check
+	@$(DEV)/as_test_user.sh $(DEV)/soak.sh
+
+format:
+	@$(DEV)/install_packages.sh lint
+	@$(DEV)/list_typedefs.sh > typedefs.list.new && mv typedefs.list.new typedefs.list
+	@$(DEV)/format.sh
+
+lint:
+	@$(DEV)/install_packages.sh lint
+	@$(DEV)/lint.sh
+
+help:
+	@sed -n 's/^#: \{0,1\}//p' Makefile
+
+endif
