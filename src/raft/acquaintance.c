@@ -32,10 +32,13 @@ acquaintance_note_peer(RaftNode *node, const RaftMessage *message)
 
 	if (peer->session != message->from_session)
 	{
+		/* A first word may be the answer to our probe; a second is not. */
+		if (peer->session != 0)
+			peer->probe_sent_ns = 0;
+
 		/* What its former self said was said by somebody else. */
 		peer->session = message->from_session;
 		peer->reported = false;
-		peer->probe_sent_ns = 0;
 	}
 	peer->last_heard_ns = node->now_ns;
 	peer->term = message->term;

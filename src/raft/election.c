@@ -143,6 +143,8 @@ refusal_of(const RaftNode *node, const RaftMessage *message)
 		message->token_leader == node->promise_leader &&
 		message->token_term == node->promise_term;
 
+	if (node->storage_failed)
+		return RAFT_REFUSAL_STORAGE;
 	if (node->silent)
 		return RAFT_REFUSAL_SILENT;
 	if (lease_is_valid(node))
@@ -236,7 +238,14 @@ election_receive_vote(RaftNode *node, const RaftMessage *message)
 			outbox_event(node, &event);
 		}
 		node->counters.votes_granted++;
-		node->promise_leader = RAFT_NO_NODE;
+
+		/*
+		 * A promise to a leader of a former term has ended or was released.
+		 * One to the leader of this very term, whose request comes late, is
+		 * what its lease rests on.
+		 */
+		if (node->promise_term < term)
+			node->promise_leader = RAFT_NO_NODE;
 		election_become_follower(node, RAFT_REASON_HIGHER_TERM);
 		election_arm(node);
 	}
@@ -417,9 +426,14 @@ fail_round(RaftNode *node)
 	if (spread < least)
 		spread = least;
 	spread <<= node->failed_rounds < BACKOFF_LIMIT ? node->failed_rounds : BACKOFF_LIMIT;
+	if (spread > node->config.timings.election_timeout_max_ns)
+		spread = node->config.timings.election_timeout_max_ns;
 	node->failed_rounds++;
 	node->counters.rounds_failed++;
 	election_become_follower(node, RAFT_REASON_ROUND_FAILED);
+
+	/* Who did not answer may not know our session, and then hears nothing. */
+	node->probe_ns = node->now_ns;
 	node->election_deadline_ns = node->now_ns + 2 * delta +
 		raft_random_below(node, spread + 1);
 }

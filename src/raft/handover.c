@@ -33,7 +33,8 @@ handover_choose_successor(const RaftNode *node)
 
 		if (i == node->config.node_id || peer->acknowledged_ns == 0 ||
 			peer->acknowledged_ns + fresh < node->now_ns ||
-			peer->silent || peer->priority <= 0)
+			peer->standing != RAFT_MEMBER || peer->silent ||
+			peer->priority <= 0)
 			continue;
 		if (best == RAFT_NO_NODE || peer->priority > node->peers[best].priority)
 			best = i;
@@ -126,15 +127,16 @@ release(RaftNode *node, const RaftMessage *message)
 	uint64_t	term = message->subject_term;
 	bool		followed;
 
-	if (term < node->wanted.term)
-		return false;
+	/* The promise may have outlived its term: a higher one does not end it. */
+	if (node->promise_leader == message->from && node->promise_term == term)
+		node->promise_leader = RAFT_NO_NODE;
+	if (term < node->wanted.term || term == 0)
+		return false;			/* nobody leads in term 0 */
 	if (term > node->wanted.term)
 		election_adopt_term(node, term, RAFT_REASON_HIGHER_TERM);
 
 	node->released_leader = message->from;
 	node->released_term = term;
-	if (node->promise_leader == message->from && node->promise_term == term)
-		node->promise_leader = RAFT_NO_NODE;
 
 	followed = node->role == RAFT_FOLLOWER &&
 		node->leader_id == message->from && node->leader_term == term;

@@ -67,9 +67,15 @@ raft_check(const RaftNode *node)
 		wanted->max_promise_ns < raft_promise_ns(&node->config.timings))
 		return "15: the longest promise is not recorded";
 
+	if (raft_takes_part(node) && node->leader_id != RAFT_NO_NODE &&
+		node->leader_id != self &&
+		(node->promise_leader != node->leader_id ||
+		 node->promise_term != node->leader_term))
+		return "16: a leader is followed without a promise to it";
+
 	/* The rings. */
 	if (node->outbox_count < 0 || node->outbox_count > RAFT_OUTBOX_SIZE ||
 		node->events_count < 0 || node->events_count > RAFT_EVENTS_SIZE)
-		return "16: a ring is out of bounds";
+		return "17: a ring is out of bounds";
 	return NULL;
 }

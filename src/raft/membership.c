@@ -21,6 +21,15 @@ is_being_born(const RaftNode *node)
 	return node->wanted.standing < RAFT_MEMBER;
 }
 
+/* Neither term nor vote nor promises are known any more. */
+void
+membership_mark_lost(RaftNode *node)
+{
+	node->wanted.standing = RAFT_AMNESIAC;
+	node->wanted.vote = RAFT_VOTE_SPOILED;
+	node->wanted.max_promise_ns = RAFT_MAX_PROMISE_NS;
+}
+
 void
 membership_become_amnesiac(RaftNode *node, RaftAmnesia amnesia)
 {
@@ -30,9 +39,7 @@ membership_become_amnesiac(RaftNode *node, RaftAmnesia amnesia)
 	election_become_follower(node, RAFT_REASON_AMNESIA);
 	node->amnesia = amnesia;
 	node->forget_at_ns = 0;
-	node->wanted.standing = RAFT_AMNESIAC;
-	node->wanted.vote = RAFT_VOTE_SPOILED;
-	node->wanted.max_promise_ns = RAFT_MAX_PROMISE_NS;
+	membership_mark_lost(node);
 	raft_want(node);
 }
 
@@ -129,12 +136,12 @@ forget_state(RaftNode *node)
 	uint64_t	term = node->wanted.term > node->max_known_term ?
 		node->wanted.term : node->max_known_term;
 
-	node->forget_at_ns = 0;
-	node->amnesia = RAFT_AMNESIA_NONE;
+	/* A record must not name a term that raft_init() would refuse. */
+	if (term >= RAFT_TERM_LIMIT - RAFT_FORGET_TERM_JUMP)
+		term = RAFT_TERM_LIMIT - RAFT_FORGET_TERM_JUMP - 1;
 	node->wanted.term = term + RAFT_FORGET_TERM_JUMP;
 	node->wanted.vote = RAFT_VOTE_SPOILED;
 	node->wanted.standing = RAFT_MEMBER;
-	node->promise_lower_ns = node->now_ns;
 	raft_set_leader(node, RAFT_NO_NODE, 0, RAFT_REASON_START);
 	raft_want(node);
 }
@@ -159,7 +166,8 @@ send_queries(RaftNode *node)
 void
 membership_tick(RaftNode *node)
 {
-	if (node->forget_at_ns != 0 && node->now_ns >= node->forget_at_ns)
+	if (node->forget_at_ns != 0 && node->now_ns >= node->forget_at_ns &&
+		!node->storage_failed)
 		forget_state(node);
 	if (!is_being_born(node) || node->persist_pending ||
 		node->now_ns < node->query_ns)
@@ -171,7 +179,7 @@ membership_tick(RaftNode *node)
 uint64_t
 membership_deadline(const RaftNode *node)
 {
-	if (node->forget_at_ns != 0)
+	if (node->forget_at_ns != 0 && !node->storage_failed)
 		return node->forget_at_ns;
 	return is_being_born(node) ? node->query_ns : UINT64_MAX;
 }

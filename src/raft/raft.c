@@ -41,8 +41,8 @@ raft_node_size(void)
 const char *
 raft_check_timings(const RaftTimings *timings)
 {
-	if (timings->heartbeat_interval_ns == 0)
-		return "heartbeat_interval must be greater than zero";
+	if (timings->heartbeat_interval_ns < RAFT_NS_PER_MS)
+		return "heartbeat_interval must be at least one millisecond";
 	if (timings->election_timeout_max_ns > TIMEOUT_LIMIT_NS ||
 		timings->election_timeout_min_ns > TIMEOUT_LIMIT_NS)
 		return "election timeouts must not exceed one hour";
@@ -94,8 +94,12 @@ raft_round_trip_ns(const RaftNode *node)
 
 	for (i = 0; i < node->config.node_count; i++)
 	{
-		if (node->peers[i].round_trip_ns > greatest)
-			greatest = node->peers[i].round_trip_ns;
+		const RaftPeer *peer = &node->peers[i];
+
+		/* What was measured of a peer that has gone says nothing now. */
+		if (peer->last_heard_ns + 3 * RAFT_PROBE_INTERVAL_NS >= node->now_ns &&
+			peer->round_trip_ns > greatest)
+			greatest = peer->round_trip_ns;
 	}
 	return greatest;
 }
@@ -164,8 +168,7 @@ raft_want(RaftNode *node)
 
 	/*
 	 * The longest promise is raised before the first such promise is given,
-	 * and lowered only when every longer one has run out; lowering waits for
-	 * a write that is needed anyway.
+	 * and lowered only when every longer one has run out.
 	 */
 	if (node->wanted.standing == RAFT_MEMBER)
 	{
@@ -230,6 +233,11 @@ raft_persisted(RaftNode *node, uint64_t now_ns, uint64_t storage_ns,
 	}
 	if (node->durable.standing != old_standing)
 	{
+		if (node->durable.standing == RAFT_MEMBER)
+		{
+			node->amnesia = RAFT_AMNESIA_NONE;
+			node->forget_at_ns = 0;
+		}
 		event.type = RAFT_EVENT_STANDING;
 		event.amnesia = node->amnesia;
 		outbox_event(node, &event);
@@ -257,6 +265,10 @@ raft_persist_failed(RaftNode *node, uint64_t now_ns, uint64_t draw)
 	node->persist_pending = false;
 	node->wanted = node->durable;
 	node->outbox_count = 0;
+
+	/* But a lost state is lost, and told so, also while that is unwritten. */
+	if (node->amnesia != RAFT_AMNESIA_NONE)
+		membership_mark_lost(node);
 	node->storage_retry_ns = node->now_ns +
 		node->config.timings.election_timeout_min_ns;
 	if (!node->storage_failed)
@@ -278,11 +290,20 @@ retry_storage(RaftNode *node)
 {
 	if (!node->storage_failed || node->now_ns < node->storage_retry_ns)
 		return;
-
-	/* An amnesiac's mark that could not be written must not be lost. */
-	if (node->amnesia != RAFT_AMNESIA_NONE)
-		node->wanted.standing = RAFT_AMNESIAC;
 	raft_want(node);
+}
+
+/*
+ * After a reload that made promises shorter: left as it is, the long one
+ * would silence this node after its next restart.
+ */
+static uint64_t
+lower_promise_deadline(const RaftNode *node)
+{
+	if (!raft_takes_part(node) ||
+		node->wanted.max_promise_ns <= raft_promise_ns(&node->config.timings))
+		return UINT64_MAX;
+	return node->promise_lower_ns;
 }
 
 /* ----------
@@ -423,6 +444,7 @@ message_is_plausible(const RaftNode *node, const RaftMessage *message)
 	if (message->term >= RAFT_TERM_LIMIT || message->term > limit ||
 		message->subject_term >= RAFT_TERM_LIMIT || message->subject_term > limit ||
 		message->known_leader_term >= RAFT_TERM_LIMIT ||
+		message->known_leader_term > limit ||
 		message->generation_seen > node->generation_used + RAFT_TERM_JUMP_LIMIT)
 		return false;
 
@@ -465,6 +487,20 @@ dispatch_to_member(RaftNode *node, const RaftMessage *message)
 		default:
 			break;
 	}
+}
+
+/*
+ * A member that cannot write its state takes no part, but tells candidates
+ * why: election_receive_*vote() refuse with that reason.
+ */
+static bool
+must_refuse(const RaftNode *node, const RaftMessage *message)
+{
+	return node->storage_failed &&
+		node->durable.standing == RAFT_MEMBER &&
+		node->wanted.standing == RAFT_MEMBER &&
+		(message->type == RAFT_MESSAGE_PRE_VOTE ||
+		 message->type == RAFT_MESSAGE_VOTE);
 }
 
 RaftResult
@@ -512,7 +548,7 @@ raft_receive(RaftNode *node, const RaftMessage *message, uint64_t now_ns,
 			lease_receive_heartbeat(node, message);
 			break;
 		default:
-			if (raft_takes_part(node))
+			if (raft_takes_part(node) || must_refuse(node, message))
 				dispatch_to_member(node, message);
 			break;
 	}
@@ -533,6 +569,8 @@ raft_tick(RaftNode *node, uint64_t now_ns, uint64_t draw)
 	 * due at the next tick.
 	 */
 	retry_storage(node);
+	if (!node->persist_pending && node->now_ns >= lower_promise_deadline(node))
+		raft_want(node);
 	if (!node->persist_pending)
 		membership_tick(node);
 	if (!node->persist_pending)
@@ -556,6 +594,7 @@ raft_next_deadline(const RaftNode *node)
 		membership_deadline(node),
 		node->config.node_count > 1 ? node->probe_ns : UINT64_MAX,
 		node->storage_failed ? node->storage_retry_ns : UINT64_MAX,
+		lower_promise_deadline(node),
 	};
 	uint64_t	earliest = UINT64_MAX;
 	size_t		i;

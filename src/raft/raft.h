@@ -220,7 +220,7 @@ typedef struct RaftDurable
 /* Settings that may change while the node runs. */
 typedef struct RaftTimings
 {
-	uint64_t	heartbeat_interval_ns;	/* > 0 */
+	uint64_t	heartbeat_interval_ns;	/* >= 1 ms */
 	uint64_t	election_timeout_min_ns;	/* >= 5 heartbeats, less 1.5
 											 * heartbeats at most the cap of
 											 * a promise */

@@ -221,6 +221,7 @@ extern void handover_receive_timeout_now(RaftNode *node, const RaftMessage *mess
 extern void handover_receive_resign(RaftNode *node, const RaftMessage *message);
 
 /* membership.c */
+extern void membership_mark_lost(RaftNode *node);
 extern void membership_become_amnesiac(RaftNode *node, RaftAmnesia amnesia);
 extern void membership_note_peer(RaftNode *node, const RaftMessage *message);
 extern void membership_climb(RaftNode *node);

@@ -1,0 +1,784 @@
+/*-------------------------------------------------------------------------
+ *
+ * core_fixture.c
+ *		One node of the core under test: fed by the test, drained as raft.h
+ *		demands, with a model disk.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "core_fixture.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+RaftTimings
+core_timings(void)
+{
+	RaftTimings timings = {0};
+
+	timings.heartbeat_interval_ns = HEARTBEAT_NS;
+	timings.election_timeout_min_ns = TIMEOUT_MIN_NS;
+	timings.election_timeout_max_ns = TIMEOUT_MAX_NS;
+	timings.max_clock_drift_ppm = 10000;
+	timings.priority = 100;
+	return timings;
+}
+
+RaftDurable
+core_record(RaftStanding standing, uint64_t term, uint64_t max_promise_ns)
+{
+	RaftDurable record = {0};
+
+	record.term = term;
+	record.vote = RAFT_VOTE_NONE;
+	record.max_promise_ns = max_promise_ns;
+	record.generation = 1;
+	record.standing = standing;
+	return record;
+}
+
+/* ----------
+ * Checks from outside
+ * ----------
+ */
+
+static void
+check_invariants(const Core *core)
+{
+	const char *broken = raft_check(core->raft);
+
+	if (broken != NULL)
+		fail_msg("node %d: broken invariant %s", core->config.node_id, broken);
+}
+
+/* What one record may be followed by. */
+static void
+check_record(const Core *core, const RaftDurable *record)
+{
+	const RaftDurable *old = &core->disk;
+
+	assert_true(record->term >= old->term);
+	assert_true(record->generation > old->generation);
+	if (record->term == old->term && record->vote != old->vote)
+		assert_true(old->vote == RAFT_VOTE_NONE ||
+					record->vote == RAFT_VOTE_SPOILED);
+
+	/* A restart must find how long it has to keep silent. */
+	if (core->promised_until_ns > core->now_ns)
+		assert_true(record->max_promise_ns >=
+					core->promised_until_ns - core->now_ns);
+}
+
+static bool
+is_released(const Core *core, int32_t leader, uint64_t term)
+{
+	int			i;
+
+	for (i = 0; i < core->released_count && i < CORE_MAX_RELEASED; i++)
+	{
+		if (core->released[i].leader == leader && core->released[i].term == term)
+			return true;
+	}
+	return false;
+}
+
+static void
+note_released(Core *core, int32_t leader, uint64_t term)
+{
+	CoreReleased *place;
+
+	if (is_released(core, leader, term))
+		return;
+	place = &core->released[core->released_count++ % CORE_MAX_RELEASED];
+	place->leader = leader;
+	place->term = term;
+}
+
+/* A vote or a pre-vote for that node, which may be this one. */
+static void
+check_grant(const Core *core, int32_t candidate)
+{
+	RaftView	view = core_view(core);
+
+	assert_int_equal(core->disk.standing, RAFT_MEMBER);
+	assert_false(view.silent);
+	assert_false(core_lease_is_valid(core));
+	if (core->promised_until_ns > core->now_ns &&
+		core->promised_to != candidate &&
+		!is_released(core, core->promised_to, core->promised_term))
+		fail_msg("node %d grants to %d inside its promise to %d, term %llu",
+				 core->config.node_id, candidate, core->promised_to,
+				 (unsigned long long) core->promised_term);
+}
+
+/* No message says more than the disk holds. */
+static void
+check_message(Core *core, const RaftMessage *message)
+{
+	bool		granted = (message->flags & RAFT_FLAG_GRANTED) != 0;
+
+	assert_int_equal(message->from, core->config.node_id);
+	assert_int_not_equal(message->to, core->config.node_id);
+	assert_true(message->to >= 0 && message->to < core->config.node_count);
+	assert_true(message->term <= core->disk.term);
+	assert_true(message->generation <= core->disk.generation);
+	assert_true(message->standing <= core->disk.standing ||
+				message->standing == RAFT_AMNESIAC);
+	if (message->to_session == 0)
+		assert_int_equal(message->type, RAFT_MESSAGE_PROBE);
+
+	switch (message->type)
+	{
+		case RAFT_MESSAGE_PRE_VOTE:
+			assert_true(message->subject_term == core->disk.term + 1);
+			check_grant(core, core->config.node_id);
+			break;
+		case RAFT_MESSAGE_VOTE:
+			assert_true(message->subject_term == core->disk.term);
+			assert_int_equal(core->disk.vote, core->config.node_id);
+			check_grant(core, core->config.node_id);
+			break;
+		case RAFT_MESSAGE_PRE_VOTE_REPLY:
+			if (granted)
+				check_grant(core, message->to);
+			break;
+		case RAFT_MESSAGE_VOTE_REPLY:
+			if (granted)
+			{
+				assert_true(message->subject_term == core->disk.term);
+				assert_int_equal(core->disk.vote, message->to);
+				check_grant(core, message->to);
+			}
+			break;
+		case RAFT_MESSAGE_HEARTBEAT:
+			assert_int_equal(core->disk.standing, RAFT_MEMBER);
+			assert_true(message->subject_term == core->disk.term);
+			assert_int_equal(core->disk.vote, core->config.node_id);
+			break;
+		case RAFT_MESSAGE_HEARTBEAT_ACK:
+			assert_int_equal(core->disk.standing, RAFT_MEMBER);
+			assert_true(message->subject_term == core->disk.term);
+			assert_true(message->promise_ns <= core->disk.max_promise_ns);
+			if (core->promised_to != message->to ||
+				core->promised_term != message->subject_term ||
+				core->promised_until_ns < core->entry_ns + message->promise_ns)
+				core->promised_until_ns = core->entry_ns + message->promise_ns;
+			core->promised_to = message->to;
+			core->promised_term = message->subject_term;
+			break;
+		case RAFT_MESSAGE_TIMEOUT_NOW:
+		case RAFT_MESSAGE_RESIGN:
+			assert_false(core_lease_is_valid(core) &&
+						 core->cell_term == message->subject_term);
+			break;
+		default:
+			break;
+	}
+}
+
+/* ----------
+ * The drain contract of raft.h
+ * ----------
+ */
+
+/* Publish; while state waits to be made durable, only downwards. */
+static void
+publish(Core *core, bool only_down)
+{
+	RaftView	view = core_view(core);
+
+	if (only_down)
+	{
+		if (view.lease_term == core->cell_term &&
+			view.lease_end_ns >= core->cell_end_ns)
+			return;
+		if (view.lease_term != core->cell_term)
+			view.lease_term = view.lease_end_ns = 0;
+	}
+	core->cell_term = view.lease_term;
+	core->cell_end_ns = view.lease_end_ns;
+}
+
+static uint64_t
+next_draw(Core *core)
+{
+	return core->draw++;
+}
+
+/* What an undrained node must refuse, whatever the input. */
+static void
+check_nothing_leaves(Core *core)
+{
+	RaftMessage message = core_message(core, RAFT_MESSAGE_PROBE,
+									   core->config.node_id == 0 ? 1 : 0, 0);
+
+	assert_false(raft_next_message(core->raft, &message));
+	assert_int_equal(raft_tick(core->raft, core->now_ns, 0), RAFT_NOT_DRAINED);
+	assert_int_equal(raft_receive(core->raft, &message, core->now_ns, 0),
+					 RAFT_NOT_DRAINED);
+	assert_int_equal(raft_step_down(core->raft, RAFT_REASON_STEP_DOWN,
+									core->now_ns, 0), RAFT_NOT_DRAINED);
+	assert_int_equal(raft_forget_state(core->raft, core->now_ns, 0),
+					 RAFT_NOT_DRAINED);
+	assert_int_equal(raft_reconfigure(core->raft, &core->config.timings,
+									  core->now_ns, 0), RAFT_NOT_DRAINED);
+	assert_true(raft_next_deadline(core->raft) <= core->now_ns);
+}
+
+/* Returns false if the node died on the way. */
+static bool
+make_durable(Core *core)
+{
+	RaftDurable record;
+
+	while (raft_ready(core->raft, &record))
+	{
+		CoreCrash	crash = core->crash;
+
+		check_nothing_leaves(core);
+		check_invariants(core);
+		publish(core, true);
+		core->crash = CORE_NO_CRASH;
+		if (crash == CORE_CRASH_BEFORE_WRITE)
+			return false;
+		core->now_ns += core->write_ns;
+		if (core->failing_writes > 0)
+		{
+			core->failing_writes--;
+			raft_persist_failed(core->raft, core->now_ns, next_draw(core));
+		}
+		else
+		{
+			check_record(core, &record);
+			core->disk = record;
+			core->write_count++;
+			if (crash == CORE_CRASH_AFTER_WRITE)
+				return false;
+			raft_persisted(core->raft, core->now_ns, core->write_ns,
+						   next_draw(core));
+			if (crash == CORE_CRASH_BEFORE_SEND)
+				return false;
+		}
+		check_invariants(core);
+		publish(core, true);
+	}
+	return true;
+}
+
+static void
+drain(Core *core)
+{
+	RaftMessage message;
+	RaftEvent	event;
+
+	check_invariants(core);
+	publish(core, true);
+	if (!make_durable(core))
+	{
+		core->crashed = true;
+		return;
+	}
+	publish(core, false);
+	while (raft_next_event(core->raft, &event))
+	{
+		assert_true(core->event_count < CORE_MAX_EVENTS);
+		core->events[core->event_count++] = event;
+	}
+	while (raft_next_message(core->raft, &message))
+	{
+		check_message(core, &message);
+		assert_true(core->sent_count < CORE_MAX_SENT);
+		core->sent[core->sent_count++] = message;
+		if (message.type == RAFT_MESSAGE_PRE_VOTE ||
+			message.type == RAFT_MESSAGE_VOTE)
+			core->request = message;
+	}
+}
+
+static void
+begin_call(Core *core)
+{
+	assert_false(core->crashed);
+	core->entry_ns = core->now_ns;
+	core->sent_count = 0;
+	core->event_count = 0;
+}
+
+/* ----------
+ * Life
+ * ----------
+ */
+
+void
+core_init(Core *core, int32_t node_id, int32_t node_count, RaftDurable record)
+{
+	memset(core, 0, sizeof(Core));
+	core->raft = calloc(1, raft_node_size());
+	assert_non_null(core->raft);
+	core->config.node_id = node_id;
+	core->config.node_count = node_count;
+	core->config.session = CORE_SESSION;
+	core->config.advertised_port = 5432;
+	core->config.timings = core_timings();
+	core->now_ns = CORE_START_NS;
+	core->draw = 1;
+	core->disk = record;
+	core->write_ns = MS(1);
+	core->promised_to = RAFT_NO_NODE;
+}
+
+void
+core_boot(Core *core, bool confirmed)
+{
+	core->crashed = false;
+	core->cell_term = 0;
+	core->cell_end_ns = 0;
+	begin_call(core);
+
+	/* An unconfirmed record is not on the disk yet. */
+	if (!confirmed)
+	{
+		RaftDurable record = core->disk;
+
+		memset(&core->disk, 0, sizeof(core->disk));
+		core->disk.vote = RAFT_VOTE_NONE;
+		assert_int_equal(raft_init(core->raft, &core->config, &record, false,
+								   core->now_ns, next_draw(core)), RAFT_OK);
+	}
+	else
+		assert_int_equal(raft_init(core->raft, &core->config, &core->disk, true,
+								   core->now_ns, next_draw(core)), RAFT_OK);
+	drain(core);
+}
+
+void
+core_free(Core *core)
+{
+	free(core->raft);
+	core->raft = NULL;
+}
+
+void
+core_restart(Core *core, uint64_t later_ns)
+{
+	core->now_ns += later_ns;
+	core->config.session += 1;
+	core_boot(core, true);
+}
+
+void
+core_meet_peers(Core *core)
+{
+	int32_t		i;
+
+	for (i = 0; i < core->config.node_count; i++)
+	{
+		if (i != core->config.node_id)
+		{
+			RaftMessage probe = core_message(core, RAFT_MESSAGE_PROBE, i, 0);
+
+			assert_int_equal(core_receive(core, &probe), RAFT_OK);
+		}
+	}
+}
+
+void
+core_start_member(Core *core, int32_t node_id, int32_t node_count,
+				  uint64_t term)
+{
+	core_init(core, node_id, node_count, core_record(RAFT_MEMBER, term, 0));
+	core_boot(core, true);
+	core_meet_peers(core);
+}
+
+/* ----------
+ * Entries
+ * ----------
+ */
+
+RaftResult
+core_receive(Core *core, const RaftMessage *message)
+{
+	RaftResult	result;
+
+	begin_call(core);
+	if (message->type == RAFT_MESSAGE_RESIGN ||
+		message->type == RAFT_MESSAGE_TIMEOUT_NOW)
+		note_released(core, message->from, message->subject_term);
+	if ((message->flags & RAFT_FLAG_HAS_TOKEN) != 0)
+		note_released(core, message->token_leader, message->token_term);
+
+	/* A leader that asks for votes in a later term has left its own. */
+	if (message->type == RAFT_MESSAGE_VOTE &&
+		message->from == core->promised_to &&
+		message->subject_term > core->promised_term)
+		note_released(core, core->promised_to, core->promised_term);
+	result = raft_receive(core->raft, message, core->now_ns, next_draw(core));
+	drain(core);
+	return result;
+}
+
+void
+core_tick(Core *core, uint64_t now_ns)
+{
+	core->now_ns = now_ns;
+	begin_call(core);
+	assert_int_equal(raft_tick(core->raft, now_ns, next_draw(core)), RAFT_OK);
+	drain(core);
+}
+
+RaftResult
+core_step_down(Core *core, RaftReason reason)
+{
+	RaftResult	result;
+
+	begin_call(core);
+	result = raft_step_down(core->raft, reason, core->now_ns, next_draw(core));
+	drain(core);
+	return result;
+}
+
+RaftResult
+core_forget_state(Core *core)
+{
+	RaftResult	result;
+
+	begin_call(core);
+	result = raft_forget_state(core->raft, core->now_ns, next_draw(core));
+	drain(core);
+	return result;
+}
+
+RaftResult
+core_reconfigure(Core *core, const RaftTimings *timings)
+{
+	RaftResult	result;
+
+	begin_call(core);
+	result = raft_reconfigure(core->raft, timings, core->now_ns,
+							  next_draw(core));
+	if (result == RAFT_OK)
+		core->config.timings = *timings;
+	drain(core);
+	return result;
+}
+
+/* One tick at the next deadline, if that is not after the limit. */
+static bool
+tick_once(Core *core, uint64_t limit_ns)
+{
+	uint64_t	deadline = raft_next_deadline(core->raft);
+
+	if (deadline > limit_ns)
+		return false;
+	if (deadline < core->now_ns)
+		deadline = core->now_ns;
+	core->now_ns = core->entry_ns = deadline;
+	assert_int_equal(raft_tick(core->raft, deadline, next_draw(core)), RAFT_OK);
+	drain(core);
+	return true;
+}
+
+/* A node that wants to be ticked for ever at one time would hang its owner. */
+static void
+count_ticks(int *ticks)
+{
+	(*ticks)++;
+	assert_true(*ticks < 10000);
+}
+
+void
+core_run_until(Core *core, uint64_t now_ns)
+{
+	int			ticks = 0;
+
+	begin_call(core);
+	while (tick_once(core, now_ns))
+	{
+		count_ticks(&ticks);
+		if (core->sent_count > CORE_MAX_SENT / 2)
+			core->sent_count = 0;
+		if (core->event_count > CORE_MAX_EVENTS / 2)
+			core->event_count = 0;
+	}
+	if (core->now_ns < now_ns)
+	{
+		core->now_ns = core->entry_ns = now_ns;
+		assert_int_equal(raft_tick(core->raft, now_ns, next_draw(core)), RAFT_OK);
+		drain(core);
+	}
+}
+
+void
+core_run_until_role(Core *core, RaftRole role)
+{
+	uint64_t	limit_ns = core->now_ns + SECONDS(60);
+	int			ticks = 0;
+
+	begin_call(core);
+	while (core_view(core).role != role)
+	{
+		core->sent_count = 0;
+		core->event_count = 0;
+		assert_true(tick_once(core, limit_ns));
+		count_ticks(&ticks);
+	}
+}
+
+/* ----------
+ * Messages of peers
+ * ----------
+ */
+
+RaftMessage
+core_message(const Core *core, RaftMessageType type, int32_t from,
+			 uint64_t term)
+{
+	RaftMessage message;
+
+	memset(&message, 0, sizeof(message));
+	message.type = type;
+	message.from = from;
+	message.to = core->config.node_id;
+	message.from_session = PEER_SESSION(from);
+	message.to_session = core->config.session;
+	message.term = term;
+	message.subject_term = term;
+	message.rank = RAFT_NO_RANK;
+	message.token_leader = RAFT_NO_NODE;
+	message.successor = RAFT_NO_NODE;
+	message.known_leader = RAFT_NO_NODE;
+	message.generation = 1;
+	message.standing = RAFT_MEMBER;
+	message.priority = 100;
+	message.advertised_port = 5433;
+	if (type == RAFT_MESSAGE_PROBE || type == RAFT_MESSAGE_PROBE_REPLY)
+		message.subject_term = 0;
+	return message;
+}
+
+void
+core_heartbeat(Core *core, int32_t from, uint64_t term, uint64_t round)
+{
+	RaftMessage message = core_message(core, RAFT_MESSAGE_HEARTBEAT, from, term);
+
+	message.role = RAFT_LEADER;
+	message.known_leader = from;
+	message.known_leader_term = term;
+	message.round = round;
+	message.promise_ns = PROMISE_NS;
+	core_receive(core, &message);
+}
+
+void
+core_ack(Core *core, int32_t from, uint64_t round, uint64_t promise_ns)
+{
+	RaftMessage message = core_message(core, RAFT_MESSAGE_HEARTBEAT_ACK, from,
+									   core_view(core).term);
+
+	message.round = round;
+	message.promise_ns = promise_ns;
+	core_receive(core, &message);
+}
+
+void
+core_ask_pre_vote(Core *core, int32_t from, uint64_t term)
+{
+	RaftMessage message = core_message(core, RAFT_MESSAGE_PRE_VOTE, from,
+									   term - 1);
+
+	message.role = RAFT_PRE_CANDIDATE;
+	message.subject_term = term;
+	message.nonce = 10000 + term;
+	core_receive(core, &message);
+}
+
+void
+core_ask_vote(Core *core, int32_t from, uint64_t term)
+{
+	RaftMessage message = core_message(core, RAFT_MESSAGE_VOTE, from, term);
+
+	message.role = RAFT_CANDIDATE;
+	message.nonce = 20000 + term;
+	core_receive(core, &message);
+}
+
+void
+core_resignation(Core *core, RaftMessageType type, int32_t from,
+				 uint64_t term, int32_t successor)
+{
+	RaftMessage message = core_message(core, type, from, term);
+
+	message.successor = successor;
+	core_receive(core, &message);
+}
+
+RaftMessage
+core_answer(const Core *core, int32_t from, bool granted)
+{
+	const RaftMessage *request = &core->request;
+	bool		pre_vote = request->type == RAFT_MESSAGE_PRE_VOTE;
+	RaftMessage message = core_message(core, pre_vote ?
+									   RAFT_MESSAGE_PRE_VOTE_REPLY :
+									   RAFT_MESSAGE_VOTE_REPLY, from,
+									   request->subject_term - (pre_vote ? 1 : 0));
+
+	message.subject_term = request->subject_term;
+	message.nonce = request->nonce;
+	if (granted)
+		message.flags |= RAFT_FLAG_GRANTED;
+	return message;
+}
+
+void
+core_grant(Core *core, int32_t from)
+{
+	RaftMessage message = core_answer(core, from, true);
+
+	core_receive(core, &message);
+}
+
+void
+core_refuse(Core *core, int32_t from, uint64_t term, RaftRefusal refusal)
+{
+	RaftMessage message = core_answer(core, from, false);
+
+	message.term = term;
+	message.refusal = refusal;
+	core_receive(core, &message);
+}
+
+/* The needed peers grant the request of the present phase. */
+static void
+grant_by_majority(Core *core, RaftRole while_role)
+{
+	int32_t		i;
+
+	for (i = 0; i < core->config.node_count &&
+		 core_view(core).role == while_role; i++)
+	{
+		if (i != core->config.node_id)
+			core_grant(core, i);
+	}
+}
+
+void
+core_become_candidate(Core *core)
+{
+	core_run_until_role(core, RAFT_PRE_CANDIDATE);
+	grant_by_majority(core, RAFT_PRE_CANDIDATE);
+	assert_int_equal(core_view(core).role, RAFT_CANDIDATE);
+}
+
+void
+core_elect(Core *core)
+{
+	core_become_candidate(core);
+	grant_by_majority(core, RAFT_CANDIDATE);
+	assert_int_equal(core_view(core).role, RAFT_LEADER);
+}
+
+void
+core_lead(Core *core)
+{
+	int32_t		i;
+
+	core_elect(core);
+	for (i = 0; i < core->config.node_count; i++)
+	{
+		if (i != core->config.node_id)
+			core_ack(core, i, 1, PROMISE_NS);
+	}
+	assert_true(core_lease_is_valid(core));
+}
+
+/* ----------
+ * What came out
+ * ----------
+ */
+
+const RaftMessage *
+core_sent(const Core *core, RaftMessageType type, int32_t to)
+{
+	int			i;
+
+	for (i = core->sent_count - 1; i >= 0; i--)
+	{
+		const RaftMessage *message = &core->sent[i];
+
+		if (message->type == type && (to == ANYBODY || message->to == to))
+			return message;
+	}
+	return NULL;
+}
+
+int
+core_count_sent(const Core *core, RaftMessageType type, int32_t to)
+{
+	int			count = 0;
+	int			i;
+
+	for (i = 0; i < core->sent_count; i++)
+	{
+		if (core->sent[i].type == type &&
+			(to == ANYBODY || core->sent[i].to == to))
+			count++;
+	}
+	return count;
+}
+
+const RaftEvent *
+core_event(const Core *core, RaftEventType type)
+{
+	int			i;
+
+	for (i = core->event_count - 1; i >= 0; i--)
+	{
+		if (core->events[i].type == type)
+			return &core->events[i];
+	}
+	return NULL;
+}
+
+bool
+core_granted(const Core *core, RaftMessageType reply_type, int32_t to)
+{
+	const RaftMessage *reply = core_sent(core, reply_type, to);
+
+	return reply != NULL && (reply->flags & RAFT_FLAG_GRANTED) != 0 &&
+		reply->refusal == RAFT_REFUSAL_NONE;
+}
+
+bool
+core_refused(const Core *core, RaftMessageType reply_type, int32_t to,
+			 RaftRefusal refusal)
+{
+	const RaftMessage *reply = core_sent(core, reply_type, to);
+
+	return reply != NULL && (reply->flags & RAFT_FLAG_GRANTED) == 0 &&
+		reply->refusal == refusal;
+}
+
+RaftView
+core_view(const Core *core)
+{
+	RaftView	view;
+
+	raft_view(core->raft, &view);
+	return view;
+}
+
+RaftPeerView
+core_peer(const Core *core, int32_t peer_id)
+{
+	RaftPeerView view;
+
+	assert_true(raft_peer_view(core->raft, peer_id, &view));
+	return view;
+}
+
+bool
+core_lease_is_valid(const Core *core)
+{
+	return core->cell_end_ns > core->now_ns;
+}
