@@ -1,0 +1,162 @@
+/* sql/pg_leader--0.1.sql */
+
+-- complain if script is sourced in psql, rather than via CREATE EXTENSION
+\echo Use "CREATE EXTENSION pg_leader" to load this file. \quit
+
+--
+-- Questions
+--
+
+CREATE FUNCTION pg_leader_node_id()
+RETURNS integer
+AS 'MODULE_PATHNAME', 'pg_leader_node_id'
+LANGUAGE C STRICT VOLATILE PARALLEL SAFE;
+COMMENT ON FUNCTION pg_leader_node_id() IS
+'this node''s id; NULL if pg_leader is switched off';
+
+CREATE FUNCTION pg_leader_term()
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'pg_leader_term'
+LANGUAGE C STRICT VOLATILE PARALLEL SAFE;
+COMMENT ON FUNCTION pg_leader_term() IS
+'this node''s durable term';
+
+CREATE FUNCTION pg_leader_leader_id()
+RETURNS integer
+AS 'MODULE_PATHNAME', 'pg_leader_leader_id'
+LANGUAGE C STRICT VOLATILE PARALLEL SAFE;
+COMMENT ON FUNCTION pg_leader_leader_id() IS
+'id of the leader that this node follows, or its own if it leads; NULL: none known';
+
+CREATE FUNCTION pg_leader_is_leader()
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'pg_leader_is_leader'
+LANGUAGE C STRICT VOLATILE PARALLEL SAFE;
+COMMENT ON FUNCTION pg_leader_is_leader() IS
+'does this node hold the leader''s lease at this moment?';
+
+CREATE FUNCTION pg_leader_fencing_token()
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'pg_leader_fencing_token'
+LANGUAGE C STRICT VOLATILE PARALLEL SAFE;
+COMMENT ON FUNCTION pg_leader_fencing_token() IS
+'the term if this node holds the leader''s lease at this moment, else NULL';
+
+CREATE FUNCTION pg_leader_wait(timeout interval DEFAULT NULL)
+RETURNS integer
+AS 'MODULE_PATHNAME', 'pg_leader_wait'
+LANGUAGE C VOLATILE PARALLEL SAFE;
+COMMENT ON FUNCTION pg_leader_wait(interval) IS
+'wait until this node knows a leader and return its id; NULL after the timeout';
+
+--
+-- Acts
+--
+
+CREATE FUNCTION pg_leader_step_down()
+RETURNS integer
+AS 'MODULE_PATHNAME', 'pg_leader_step_down'
+LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION pg_leader_step_down() IS
+'give up leadership; returns the id of the successor that was named, or NULL';
+
+CREATE FUNCTION pg_leader_forget_state()
+RETURNS interval
+AS 'MODULE_PATHNAME', 'pg_leader_forget_state'
+LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION pg_leader_forget_state() IS
+'let a node that lost its state take part again; returns after how long it will';
+
+--
+-- Views
+--
+
+CREATE FUNCTION pg_leader_get_status(
+	OUT node_id integer,
+	OUT role text,
+	OUT term bigint,
+	OUT leader_id integer,
+	OUT leader_host text,
+	OUT leader_port integer,
+	OUT is_leader boolean,
+	OUT lease_remaining interval,
+	OUT voted_for integer,
+	OUT quorum integer,
+	OUT node_count integer,
+	OUT cluster_name text,
+	OUT since timestamptz,
+	OUT reason text,
+	OUT standing text,
+	OUT note text,
+	OUT known_leader_id integer,
+	OUT in_recovery boolean,
+	OUT timeline integer,
+	OUT lsn pg_lsn,
+	OUT heartbeat_interval interval,
+	OUT election_timeout_min interval,
+	OUT election_timeout_max interval,
+	OUT max_clock_drift integer,
+	OUT priority integer,
+	OUT settings_in_force boolean,
+	OUT launcher_pid integer,
+	OUT receiver_pid integer,
+	OUT ticker_pid integer,
+	OUT sender_pid integer)
+RETURNS record
+AS 'MODULE_PATHNAME', 'pg_leader_get_status'
+LANGUAGE C STRICT VOLATILE PARALLEL SAFE;
+
+CREATE VIEW pg_leader_status AS
+	SELECT * FROM pg_leader_get_status();
+COMMENT ON VIEW pg_leader_status IS
+'this node''s view of the cluster, one row; leader does not mean primary';
+
+CREATE FUNCTION pg_leader_get_peers(
+	OUT node_id integer,
+	OUT host text,
+	OUT port integer,
+	OUT address text,
+	OUT is_self boolean,
+	OUT reachable boolean,
+	OUT last_heard interval,
+	OUT round_trip interval,
+	OUT term bigint,
+	OUT role text,
+	OUT standing text,
+	OUT known_leader_id integer,
+	OUT priority integer,
+	OUT acknowledges boolean,
+	OUT note text)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'pg_leader_get_peers'
+LANGUAGE C STRICT VOLATILE PARALLEL SAFE ROWS 8;
+
+CREATE VIEW pg_leader_peers AS
+	SELECT * FROM pg_leader_get_peers();
+COMMENT ON VIEW pg_leader_peers IS
+'what this node knows of every node of the cluster, a row each';
+
+CREATE FUNCTION pg_leader_get_counters(
+	OUT name text,
+	OUT value bigint)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'pg_leader_get_counters'
+LANGUAGE C STRICT VOLATILE PARALLEL SAFE ROWS 50;
+COMMENT ON FUNCTION pg_leader_get_counters() IS
+'counters of this node: of its workers since the server''s start, among them datagrams dropped by reason; of its election rules (raft_...) since the workers'' last start';
+
+--
+-- Privileges: pg_monitor may look, superusers and those they grant it may act
+--
+
+REVOKE ALL ON FUNCTION pg_leader_get_status() FROM PUBLIC;
+REVOKE ALL ON FUNCTION pg_leader_get_peers() FROM PUBLIC;
+REVOKE ALL ON FUNCTION pg_leader_get_counters() FROM PUBLIC;
+REVOKE ALL ON FUNCTION pg_leader_step_down() FROM PUBLIC;
+REVOKE ALL ON FUNCTION pg_leader_forget_state() FROM PUBLIC;
+
+GRANT EXECUTE ON FUNCTION pg_leader_get_status() TO pg_monitor;
+GRANT EXECUTE ON FUNCTION pg_leader_get_peers() TO pg_monitor;
+GRANT EXECUTE ON FUNCTION pg_leader_get_counters() TO pg_monitor;
+GRANT SELECT ON pg_leader_status TO pg_monitor;
+GRANT SELECT ON pg_leader_peers TO pg_monitor;

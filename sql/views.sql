@@ -1,0 +1,79 @@
+-- What the views show on a cluster of one node.
+CREATE EXTENSION pg_leader;
+SELECT pg_leader_wait('60 s');
+
+\x on
+SELECT node_id, role, leader_id, leader_host, is_leader, voted_for, quorum,
+	   node_count, cluster_name, reason, standing, note, known_leader_id,
+	   in_recovery, timeline, settings_in_force
+FROM pg_leader_status;
+\x off
+
+-- One word and one thing: views and functions agree.
+SELECT term = pg_leader_term() AS term,
+	   leader_id = pg_leader_leader_id() AS leader_id,
+	   node_id = pg_leader_node_id() AS node_id,
+	   is_leader = pg_leader_is_leader() AS is_leader
+FROM pg_leader_status;
+
+-- The leader's PostgreSQL port, not that of the elections.
+SELECT leader_port = current_setting('port')::integer AS server_port
+FROM pg_leader_status;
+
+-- The lease is renewed with each heartbeat, and never longer than the promise
+-- of a voter, which is less than election_timeout_min.
+SELECT lease_remaining > '0 s' AND lease_remaining < election_timeout_min AS lease
+FROM pg_leader_status;
+SELECT since BETWEEN pg_postmaster_start_time() AND clock_timestamp() AS since
+FROM pg_leader_status;
+
+-- How far this server is with the data.
+SELECT lsn <= pg_current_wal_flush_lsn() AS lsn FROM pg_leader_status;
+
+-- The settings in force are shown, as they may differ from pg_settings.
+SELECT heartbeat_interval, election_timeout_min, election_timeout_max,
+	   max_clock_drift, priority
+FROM pg_leader_status;
+
+-- Workers without a database are not in pg_stat_activity.
+SELECT launcher_pid > 0 AS launcher, receiver_pid > 0 AS receiver,
+	   ticker_pid > 0 AS ticker, sender_pid > 0 AS sender
+FROM pg_leader_status;
+SELECT count(DISTINCT pid)
+FROM pg_leader_status,
+	 LATERAL (VALUES (launcher_pid), (receiver_pid), (ticker_pid), (sender_pid)) AS w (pid);
+
+\x on
+SELECT node_id, host, is_self, reachable, last_heard, round_trip, role,
+	   standing, known_leader_id, priority, acknowledges, note
+FROM pg_leader_peers;
+\x off
+SELECT address = host || ':' || port AS address FROM pg_leader_peers;
+SELECT p.term = s.term AS term FROM pg_leader_peers p, pg_leader_status s;
+
+-- While nothing changes, nothing is written.
+SELECT value AS state_writes FROM pg_leader_get_counters()
+WHERE name = 'state_writes' \gset
+SELECT value > 0 AS elected FROM pg_leader_get_counters()
+WHERE name = 'raft_elections_won';
+SELECT value = :state_writes AS nothing_written FROM pg_leader_get_counters()
+WHERE name = 'state_writes';
+
+-- Each counter once, none below zero.
+SELECT name FROM pg_leader_get_counters() ORDER BY name COLLATE "C";
+SELECT count(*) = count(DISTINCT name) AS names, min(value) >= 0 AS not_negative
+FROM pg_leader_get_counters();
+
+-- Columns and their types: others build on them.
+\d pg_leader_status
+\d pg_leader_peers
+SELECT p.oid::regprocedure AS function, pg_get_function_result(p.oid) AS result,
+	   p.provolatile AS volatile, p.proparallel AS parallel
+FROM pg_proc p
+	JOIN pg_depend d ON d.objid = p.oid AND d.classid = 'pg_proc'::regclass
+	JOIN pg_extension e ON e.oid = d.refobjid
+WHERE e.extname = 'pg_leader' AND d.deptype = 'e'
+	AND p.proname NOT LIKE 'pg\_leader\_get\_%'
+ORDER BY p.proname COLLATE "C";
+
+DROP EXTENSION pg_leader;

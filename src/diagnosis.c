@@ -1,0 +1,163 @@
+/*-------------------------------------------------------------------------
+ *
+ * diagnosis.c
+ *		In words: what keeps this node, or a peer, from being counted.
+ *
+ * Runs in the ticker and in backends, on snapshots that the caller owns.
+ * Takes no lock, keeps no state.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "clock.h"
+#include "diagnosis.h"
+
+/* Nodes that one phrase names at most. */
+#define NAMED_NODES_MAX		10
+
+/*
+ * A quiet peer is probed about every second (docs/architecture.md), and one
+ * probe or two may get lost.
+ */
+#define REACHABLE_MIN_NS	(3 * NS_PER_S)
+#define REACHABLE_HEARTBEATS	3
+
+uint64
+diagnosis_elapsed_ns(uint64 from_ns, uint64 to_ns)
+{
+	return to_ns > from_ns ? to_ns - from_ns : 0;
+}
+
+const char *
+diagnosis_duration(uint64 from_ns, uint64 to_ns)
+{
+	uint64		duration_ns = diagnosis_elapsed_ns(from_ns, to_ns);
+
+	if (duration_ns < NS_PER_S)
+		return psprintf("%d ms", (int) (duration_ns / NS_PER_MS));
+	return psprintf("%.1f s", (double) duration_ns / (double) NS_PER_S);
+}
+
+void
+diagnosis_separate(StringInfo out, int start)
+{
+	if (out->len > start)
+		appendStringInfoString(out, "; ");
+}
+
+bool
+diagnosis_reachable(const RaftView *view, const RaftPeerView *peer,
+					uint64 now_ns)
+{
+	uint64		limit_ns;
+
+	if (peer->last_heard_ns == 0)
+		return false;
+	limit_ns = Max(REACHABLE_MIN_NS,
+				   REACHABLE_HEARTBEATS * view->timings.heartbeat_interval_ns);
+	return diagnosis_elapsed_ns(peer->last_heard_ns, now_ns) <= limit_ns;
+}
+
+bool
+diagnosis_peer(StringInfo out, const RaftView *view, const RaftPeerView *peer,
+			   uint64 now_ns)
+{
+	int			start = out->len;
+
+	if (peer->last_heard_ns == 0)
+		appendStringInfoString(out, "never heard");
+	else if (!diagnosis_reachable(view, peer, now_ns))
+		appendStringInfo(out, "silent for %s",
+						 diagnosis_duration(peer->last_heard_ns, now_ns));
+	else if (peer->standing == RAFT_AMNESIAC)
+		appendStringInfoString(out, "has lost its state");
+	else if (peer->standing != RAFT_MEMBER)
+		appendStringInfo(out, "not a member yet (%s)",
+						 raft_standing_name(peer->standing));
+	else if (view->leader_id == RAFT_NO_NODE &&
+			 peer->refusal != RAFT_REFUSAL_NONE)
+	{
+		/* A refusal concerns the latest candidacy, which a leader ended. */
+		appendStringInfo(out, "refuses: %s", raft_refusal_name(peer->refusal));
+	}
+	else if (peer->silent)
+		appendStringInfoString(out, "restarted, does not vote yet");
+
+	return out->len > start;
+}
+
+/* Append for whom the cluster's birth waits: "nodes 1, 2 and 4 more". */
+static void
+append_awaited(StringInfo out, const RaftPeerView *peers, int node_count)
+{
+	int			awaited = 0;
+	int			id;
+
+	for (id = 0; id < node_count; id++)
+	{
+		if (!peers[id].awaited)
+			continue;
+		awaited++;
+		if (awaited == 1)
+			appendStringInfo(out, "node %d", id);
+		else if (awaited <= NAMED_NODES_MAX)
+			appendStringInfo(out, ", %d", id);
+	}
+	if (awaited > NAMED_NODES_MAX)
+		appendStringInfo(out, " and %d more", awaited - NAMED_NODES_MAX);
+	if (awaited == 0)
+		appendStringInfoString(out, "the other nodes");
+}
+
+bool
+diagnosis_self(StringInfo out, const RaftView *view, const RaftPeerView *peers,
+			   int node_count, uint64 now_ns)
+{
+	int			start = out->len;
+
+	if (view->standing == RAFT_AMNESIAC)
+	{
+		appendStringInfoString(out, "this node neither votes nor leads: ");
+		appendStringInfoString(out, raft_amnesia_name(view->amnesia));
+		if (view->forget_at_ns != 0)
+			appendStringInfo(out, "; it takes part again in %s, as was requested",
+							 diagnosis_duration(now_ns, view->forget_at_ns));
+	}
+	else if (view->standing != RAFT_MEMBER)
+	{
+		appendStringInfoString(out, "the birth of the cluster waits for ");
+		append_awaited(out, peers, node_count);
+	}
+
+	if (view->storage_failed)
+	{
+		diagnosis_separate(out, start);
+		appendStringInfoString(out, "the state of this node cannot be written");
+	}
+	if (view->silent && view->standing == RAFT_MEMBER)
+	{
+		diagnosis_separate(out, start);
+		appendStringInfo(out, "this node has restarted and does not vote for another %s",
+						 diagnosis_duration(now_ns, view->silent_until_ns));
+	}
+	if (view->draining)
+	{
+		diagnosis_separate(out, start);
+		appendStringInfoString(out, "this node gave up leadership and lets others go first");
+	}
+	if (view->leader_id == RAFT_NO_NODE && view->timings.priority == 0)
+	{
+		diagnosis_separate(out, start);
+		appendStringInfoString(out, "this node does not lead: its priority is 0");
+	}
+	if (view->leader_id == RAFT_NO_NODE &&
+		view->rumoured_leader_id != RAFT_NO_NODE)
+	{
+		diagnosis_separate(out, start);
+		appendStringInfo(out, "others follow leader %d, which this node does not hear",
+						 view->rumoured_leader_id);
+	}
+
+	return out->len > start;
+}

@@ -1,0 +1,326 @@
+/*-------------------------------------------------------------------------
+ *
+ * log_lines.c
+ *		The server log's lines about elections.
+ *
+ * Runs in the ticker only, after the messages of an event have left, so that
+ * a slow log does not slow an election.  No locks.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "clock.h"
+#include "diagnosis.h"
+#include "log_lines.h"
+
+/* How often to say what is missing for a leader, and for an amnesiac. */
+#define LEADERLESS_NOTE_NS	(5 * NS_PER_S)
+#define AMNESIA_NOTE_NS		(60 * NS_PER_S)
+
+/* Peers that one line tells of at most. */
+#define PEERS_PER_LINE_MAX	10
+
+/* When to say next what is missing, as things stand. */
+static void
+schedule_note(LogLines *lines, const RaftView *view, uint64 now_ns)
+{
+	if (view->standing == RAFT_AMNESIAC)
+		lines->next_note_ns = now_ns + AMNESIA_NOTE_NS;
+	else if (view->leader_id == RAFT_NO_NODE)
+		lines->next_note_ns = now_ns + LEADERLESS_NOTE_NS;
+	else
+		lines->next_note_ns = UINT64_MAX;
+}
+
+void
+log_lines_begin(LogLines *lines, const RaftNode *node, int node_id,
+				int node_count, uint64 now_ns)
+{
+	RaftView	view;
+
+	raft_view(node, &view);
+	memset(lines, 0, sizeof(LogLines));
+	lines->node_id = node_id;
+	lines->node_count = node_count;
+	lines->start_ns = now_ns;
+	lines->leaderless_since_ns = now_ns;
+	if (view.standing != RAFT_MEMBER)
+		lines->outside_since_ns = now_ns;
+	schedule_note(lines, &view, now_ns);
+}
+
+uint64
+log_lines_next_deadline(const LogLines *lines)
+{
+	return lines->next_note_ns;
+}
+
+/* " after 3.2 s without a leader", and end that time. */
+static const char *
+end_leaderless_time(LogLines *lines, uint64 now_ns)
+{
+	uint64		since_ns = lines->leaderless_since_ns;
+
+	if (since_ns == 0)
+		return "";
+	lines->leaderless_since_ns = 0;
+	return psprintf(" after %s without a leader",
+					diagnosis_duration(since_ns, now_ns));
+}
+
+static void
+log_role(LogLines *lines, const RaftEvent *event)
+{
+	if (event->role == RAFT_LEADER)
+	{
+		const char *after = end_leaderless_time(lines, event->at_ns);
+
+		lines->led_since_ns = event->at_ns;
+		lines->led_term = event->term;
+		ereport(LOG,
+				(errmsg("node %d became leader in term " UINT64_FORMAT "%s",
+						lines->node_id, event->term, after)));
+	}
+	else if (event->old_role == RAFT_LEADER)
+	{
+		ereport(LOG,
+				(errmsg("node %d, leader in term " UINT64_FORMAT ", stepped down after %s: %s",
+						lines->node_id, lines->led_term,
+						diagnosis_duration(lines->led_since_ns, event->at_ns),
+						raft_reason_name(event->reason))));
+		lines->led_since_ns = 0;
+	}
+	else
+		ereport(DEBUG1,
+				(errmsg_internal("node %d, %s in term " UINT64_FORMAT ", is now %s: %s",
+								 lines->node_id,
+								 raft_role_name(event->old_role), event->term,
+								 raft_role_name(event->role),
+								 raft_reason_name(event->reason))));
+}
+
+static void
+log_leader(LogLines *lines, const RaftEvent *event)
+{
+	if (event->leader == RAFT_NO_NODE)
+	{
+		if (lines->leaderless_since_ns == 0)
+		{
+			lines->leaderless_since_ns = event->at_ns;
+			if (event->standing != RAFT_AMNESIAC)
+				lines->next_note_ns = event->at_ns + LEADERLESS_NOTE_NS;
+		}
+
+		/* Of this node's own leadership, log_role() tells. */
+		if (event->old_leader != RAFT_NO_NODE &&
+			event->old_leader != lines->node_id)
+			ereport(LOG,
+					(errmsg("node %d has lost leader %d: %s",
+							lines->node_id, event->old_leader,
+							raft_reason_name(event->reason))));
+	}
+	else if (event->leader != lines->node_id)
+	{
+		const char *after = end_leaderless_time(lines, event->at_ns);
+
+		if (event->standing == RAFT_MEMBER)
+			ereport(LOG,
+					(errmsg("node %d follows leader %d in term " UINT64_FORMAT "%s",
+							lines->node_id, event->leader, event->term,
+							after)));
+		else
+			ereport(LOG,
+					(errmsg("node %d hears leader %d, but is not counted%s",
+							lines->node_id, event->leader, after)));
+	}
+}
+
+static void
+log_standing(LogLines *lines, const RaftEvent *event)
+{
+	if (event->standing == RAFT_MEMBER)
+	{
+		ereport(LOG,
+				(errmsg("node %d is a member of its cluster in term " UINT64_FORMAT " after %s",
+						lines->node_id, event->term,
+						diagnosis_duration(lines->outside_since_ns,
+										   event->at_ns))));
+		lines->outside_since_ns = 0;
+		lines->next_note_ns = event->at_ns + LEADERLESS_NOTE_NS;
+		return;
+	}
+
+	if (lines->outside_since_ns == 0)
+		lines->outside_since_ns = event->at_ns;
+	if (event->standing != RAFT_AMNESIAC)
+		ereport(DEBUG1,
+				(errmsg_internal("node %d, not a member yet, is now \"%s\"",
+								 lines->node_id,
+								 raft_standing_name(event->standing))));
+	else
+	{
+		lines->next_note_ns = event->at_ns + AMNESIA_NOTE_NS;
+
+		/* The ticker has told already what it found on disk. */
+		if (event->amnesia != RAFT_AMNESIA_RECORD)
+			ereport(WARNING,
+					(errmsg("state of node %d is lost: %s", lines->node_id,
+							raft_amnesia_name(event->amnesia)),
+					 errdetail("The node neither votes nor leads, as it cannot know what it has promised."),
+					 errhint("If this is no mistake of the configuration, pg_leader_forget_state() lets the node take part again.")));
+	}
+}
+
+void
+log_lines_event(LogLines *lines, const RaftEvent *event)
+{
+	switch (event->type)
+	{
+		case RAFT_EVENT_ROLE:
+			log_role(lines, event);
+			break;
+		case RAFT_EVENT_LEADER:
+			log_leader(lines, event);
+			break;
+		case RAFT_EVENT_LEASE_BEGUN:
+			ereport(DEBUG1,
+					(errmsg_internal("lease of node %d in term " UINT64_FORMAT " began",
+									 lines->node_id, event->term)));
+			break;
+		case RAFT_EVENT_STANDING:
+			log_standing(lines, event);
+			break;
+		case RAFT_EVENT_SILENCE_ENDED:
+			if (event->standing == RAFT_MEMBER)
+				ereport(LOG,
+						(errmsg("node %d votes again, %s after its start",
+								lines->node_id,
+								diagnosis_duration(lines->start_ns, event->at_ns))));
+			break;
+		case RAFT_EVENT_VOTE:
+			ereport(DEBUG1,
+					(errmsg_internal("node %d votes for node %d in term " UINT64_FORMAT,
+									 lines->node_id, event->other,
+									 event->term)));
+			break;
+		case RAFT_EVENT_INVARIANT:
+			ereport(WARNING,
+					(errcode(ERRCODE_INTERNAL_ERROR),
+					 errmsg("nodes %d and %d both lead in term " UINT64_FORMAT,
+							lines->node_id, event->other, event->term),
+					 errdetail("Node %d has given up leadership.",
+							   lines->node_id),
+					 errhint("Look for two servers with the same pg_leader.node_id, or for a state directory that was restored from a copy.")));
+			break;
+		case RAFT_EVENT_STORAGE_FAILED:
+			/* The ticker has told why. */
+			if (lines->storage_failed_since_ns == 0)
+				lines->storage_failed_since_ns = event->at_ns;
+			break;
+		case RAFT_EVENT_STORAGE_BACK:
+			ereport(LOG,
+					(errmsg("state of node %d can be written again after %s",
+							lines->node_id,
+							diagnosis_duration(lines->storage_failed_since_ns, event->at_ns))));
+			lines->storage_failed_since_ns = 0;
+			break;
+	}
+}
+
+/* Could this node vote for itself, were it to campaign now? */
+static bool
+can_vote_for_itself(const RaftView *view)
+{
+	return view->standing == RAFT_MEMBER && !view->silent &&
+		!view->storage_failed && view->timings.priority > 0;
+}
+
+/*
+ * Append what is missing for a majority: votes, and who does not give one.  A
+ * candidate counts those that it has, otherwise those count that nothing
+ * stands in the way of.
+ */
+static void
+append_missing_votes(StringInfo out, const LogLines *lines,
+					 const RaftView *view, const RaftPeerView *peers,
+					 uint64 now_ns)
+{
+	StringInfoData problems;
+	int			votes = can_vote_for_itself(view) ? 1 : 0;
+	int			told = 0;
+	int			left_out = 0;
+	int			id;
+
+	initStringInfo(&problems);
+	for (id = 0; id < lines->node_count; id++)
+	{
+		StringInfoData problem;
+
+		if (id == lines->node_id)
+			continue;
+		initStringInfo(&problem);
+		if (!diagnosis_peer(&problem, view, &peers[id], now_ns))
+			votes++;
+		else if (told == PEERS_PER_LINE_MAX)
+			left_out++;
+		else
+		{
+			told++;
+			diagnosis_separate(&problems, 0);
+			appendStringInfo(&problems, "node %d %s", id, problem.data);
+		}
+	}
+	if (left_out > 0)
+		appendStringInfo(&problems, "; and %d more nodes", left_out);
+
+	if (view->role == RAFT_PRE_CANDIDATE || view->role == RAFT_CANDIDATE)
+		votes = view->granted_count;
+	diagnosis_separate(out, 0);
+	appendStringInfo(out, "%d of %d needed votes", Min(votes, view->quorum),
+					 view->quorum);
+	if (problems.len > 0)
+		appendStringInfo(out, "; %s", problems.data);
+}
+
+void
+log_lines_note(LogLines *lines, const RaftNode *node, uint64 now_ns)
+{
+	RaftView	view;
+	RaftPeerView *peers;
+	StringInfoData missing;
+	int			id;
+
+	if (now_ns < lines->next_note_ns)
+		return;
+
+	raft_view(node, &view);
+	schedule_note(lines, &view, now_ns);
+	if (view.standing != RAFT_AMNESIAC && view.leader_id != RAFT_NO_NODE)
+		return;
+
+	peers = palloc0(sizeof(RaftPeerView) * lines->node_count);
+	for (id = 0; id < lines->node_count; id++)
+		(void) raft_peer_view(node, id, &peers[id]);
+
+	initStringInfo(&missing);
+	(void) diagnosis_self(&missing, &view, peers, lines->node_count, now_ns);
+
+	if (view.standing == RAFT_AMNESIAC)
+	{
+		ereport(LOG,
+				(errmsg("node %d has taken no part in elections for %s: %s",
+						lines->node_id,
+						diagnosis_duration(lines->outside_since_ns, now_ns),
+						missing.data)));
+		return;
+	}
+
+	if (view.standing == RAFT_MEMBER)
+		append_missing_votes(&missing, lines, &view, peers, now_ns);
+
+	ereport(LOG,
+			(errmsg("no leader for %s: %s",
+					diagnosis_duration(lines->leaderless_since_ns, now_ns),
+					missing.data)));
+}

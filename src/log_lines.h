@@ -1,0 +1,49 @@
+/*-------------------------------------------------------------------------
+ *
+ * log_lines.h
+ *		The server log's lines about elections.
+ *
+ * The ticker alone uses this: it feeds the core's events as they come and
+ * asks from time to time for the line that says what is missing.  Roles and
+ * health go to LOG, dangers to WARNING, the steps of an election to DEBUG1;
+ * while nothing changes, nothing is logged.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef PG_LEADER_LOG_LINES_H
+#define PG_LEADER_LOG_LINES_H
+
+#include "raft/raft.h"
+
+/* What must be remembered from line to line; fields are for log_lines.c. */
+typedef struct LogLines
+{
+	int			node_id;
+	int			node_count;
+	uint64		start_ns;
+	uint64		leaderless_since_ns;	/* 0: a leader is known */
+	uint64		led_since_ns;	/* 0: this node does not lead */
+	uint64		led_term;		/* in which it leads */
+	uint64		outside_since_ns;	/* not a MEMBER since; 0: is one */
+	uint64		storage_failed_since_ns;	/* 0: state can be written */
+	uint64		next_note_ns;	/* when to say next what is missing */
+} LogLines;
+
+/* Start of the ticker, right after raft_init(). */
+extern void log_lines_begin(LogLines *lines, const RaftNode *node,
+							int node_id, int node_count, uint64 now_ns);
+
+/* Log one event, if it is worth a line. */
+extern void log_lines_event(LogLines *lines, const RaftEvent *event);
+
+/*
+ * Say what is missing, if something is and it is time to.  Allocates in the
+ * current memory context.
+ */
+extern void log_lines_note(LogLines *lines, const RaftNode *node,
+						   uint64 now_ns);
+
+/* When log_lines_note() has to be called next; UINT64_MAX: not by itself. */
+extern uint64 log_lines_next_deadline(const LogLines *lines);
+
+#endif							/* PG_LEADER_LOG_LINES_H */

@@ -1,0 +1,446 @@
+/*-------------------------------------------------------------------------
+ *
+ * sql_functions.c
+ *		The functions that ask a question of this node, or make it act.
+ *
+ * Run in any backend, on a standby too.  Questions read the published state,
+ * under the shared state's lock, shared, for the length of a copy.  Whether
+ * this node leads at this moment is asked of the lease cell, without a lock.
+ *
+ * Acting functions leave a request in the control slot and wait for the
+ * ticker's answer with the slot's lock held.  They can be cancelled
+ * throughout, so that they delay no shutdown, and give up by themselves when
+ * no answer comes.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "clock.h"
+#include "config.h"
+#include "diagnosis.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "sql_functions.h"
+#include "storage/latch.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+/*
+ * The ticker wakes and publishes every second, or twice in a heartbeat if that
+ * is longer.  If it has not for so long, it hangs, for example in a write to
+ * a sick disk, and what it published is history.
+ */
+#define PUBLISH_LATE_NS			(5 * NS_PER_S)
+
+/* How long an acting function waits for its turn and for the answer. */
+#define REQUEST_TIMEOUT_NS		(10 * NS_PER_S)
+
+/* While waiting, look this often whether the ticker still runs. */
+#define REQUEST_CHECK_MS		1000
+
+/* No event tells that the control slot's lock was released. */
+#define REQUEST_TURN_MS			10
+
+PG_FUNCTION_INFO_V1(pg_leader_node_id);
+PG_FUNCTION_INFO_V1(pg_leader_term);
+PG_FUNCTION_INFO_V1(pg_leader_leader_id);
+PG_FUNCTION_INFO_V1(pg_leader_is_leader);
+PG_FUNCTION_INFO_V1(pg_leader_fencing_token);
+PG_FUNCTION_INFO_V1(pg_leader_wait);
+PG_FUNCTION_INFO_V1(pg_leader_step_down);
+PG_FUNCTION_INFO_V1(pg_leader_forget_state);
+
+/*-------------------------------------------------------------------------
+ * What the functions have in common
+ *-------------------------------------------------------------------------
+ */
+
+/* String settings have a value once they are defined. */
+static bool
+is_preloaded(void)
+{
+	return config_cluster != NULL;
+}
+
+static void
+check_preloaded(void)
+{
+	if (!is_preloaded())
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("pg_leader must be loaded via shared_preload_libraries"),
+				 errhint("Add pg_leader to shared_preload_libraries and restart the server.")));
+}
+
+void
+sql_functions_check_running(void)
+{
+	if (shared_state != NULL)
+		return;
+
+	check_preloaded();
+	if (!config_enabled())
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("pg_leader is switched off"),
+				 errhint("Set pg_leader.node_id and pg_leader.cluster and restart the server.")));
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("pg_leader does not run in a single-user server or during an upgrade")));
+}
+
+uint32
+sql_functions_worker_pid(WorkerKind kind)
+{
+	return pg_atomic_read_u32(&shared_state->workers[kind].pid);
+}
+
+bool
+sql_functions_is_live(const PublishedState *state)
+{
+	uint64		limit_ns = Max(PUBLISH_LATE_NS,
+							   3 * state->raft.timings.heartbeat_interval_ns);
+
+	return state->valid && state->ticker_pid != 0 &&
+		(uint32) state->ticker_pid == sql_functions_worker_pid(WORKER_TICKER) &&
+		diagnosis_elapsed_ns(state->published_ns, clock_now_ns()) <= limit_ns;
+}
+
+/* The leader that this node knows; RAFT_NO_NODE: none. */
+static int
+read_leader(void)
+{
+	const PublishedState *published = &shared_state->published;
+	int			leader_id = RAFT_NO_NODE;
+
+	LWLockAcquire(shared_state->lock, LW_SHARED);
+	if (sql_functions_is_live(published))
+		leader_id = published->raft.leader_id;
+	LWLockRelease(shared_state->lock);
+	return leader_id;
+}
+
+Interval *
+sql_functions_make_interval(uint64 duration_ns)
+{
+	Interval   *interval = palloc0(sizeof(Interval));
+
+	interval->time = (TimeOffset) (duration_ns / NS_PER_US);
+	return interval;
+}
+
+/*-------------------------------------------------------------------------
+ * Questions
+ *-------------------------------------------------------------------------
+ */
+
+Datum
+pg_leader_node_id(PG_FUNCTION_ARGS)
+{
+	check_preloaded();
+	if (!config_enabled())
+		PG_RETURN_NULL();
+	PG_RETURN_INT32(config_node_id);
+}
+
+Datum
+pg_leader_term(PG_FUNCTION_ARGS)
+{
+	bool		valid;
+	uint64		term;
+
+	sql_functions_check_running();
+	LWLockAcquire(shared_state->lock, LW_SHARED);
+	valid = shared_state->published.valid;
+	term = shared_state->published.raft.term;
+	LWLockRelease(shared_state->lock);
+	if (!valid)
+		PG_RETURN_NULL();
+	PG_RETURN_INT64((int64) term);
+}
+
+Datum
+pg_leader_leader_id(PG_FUNCTION_ARGS)
+{
+	int			leader_id;
+
+	sql_functions_check_running();
+	leader_id = read_leader();
+	if (leader_id == RAFT_NO_NODE)
+		PG_RETURN_NULL();
+	PG_RETURN_INT32(leader_id);
+}
+
+Datum
+pg_leader_is_leader(PG_FUNCTION_ARGS)
+{
+	sql_functions_check_running();
+	PG_RETURN_BOOL(lease_cell_valid_term(&shared_state->lease, NULL) != 0);
+}
+
+Datum
+pg_leader_fencing_token(PG_FUNCTION_ARGS)
+{
+	uint64		term;
+
+	sql_functions_check_running();
+	term = lease_cell_valid_term(&shared_state->lease, NULL);
+	if (term == 0)
+		PG_RETURN_NULL();
+	PG_RETURN_INT64((int64) term);
+}
+
+/*
+ * The leader that somebody who waits for one may be told: this node itself
+ * only once it holds the lease, as it cannot act as the leader before.
+ */
+static int
+read_usable_leader(void)
+{
+	int			leader_id = read_leader();
+
+	if (leader_id == config_node_id &&
+		lease_cell_valid_term(&shared_state->lease, NULL) == 0)
+		return RAFT_NO_NODE;
+	return leader_id;
+}
+
+/* When the wait ends, by clock.h; UINT64_MAX: never. */
+static uint64
+read_wait_deadline(FunctionCallInfo fcinfo)
+{
+	const Interval *timeout;
+	double		wait_ns;
+
+	if (PG_ARGISNULL(0))
+		return UINT64_MAX;
+
+	timeout = PG_GETARG_INTERVAL_P(0);
+	wait_ns = ((double) timeout->time +
+			   ((double) timeout->month * DAYS_PER_MONTH + timeout->day) *
+			   (double) USECS_PER_DAY) * (double) NS_PER_US;
+	if (wait_ns < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("timeout must not be negative")));
+
+	/* More than the clock can count is as good as for ever. */
+	if (wait_ns >= (double) (UINT64_MAX / 2))
+		return UINT64_MAX;
+	return clock_now_ns() + (uint64) wait_ns;
+}
+
+/* Milliseconds that a wait may last, at most an hour at a time; 0: over. */
+static long
+remaining_ms(uint64 deadline_ns)
+{
+	uint64		now_ns = clock_now_ns();
+	uint64		left_ns = diagnosis_elapsed_ns(now_ns, deadline_ns);
+
+	left_ns = Min(left_ns, 3600 * NS_PER_S);
+	return (long) ((left_ns + NS_PER_MS - 1) / NS_PER_MS);
+}
+
+Datum
+pg_leader_wait(PG_FUNCTION_ARGS)
+{
+	uint64		deadline_ns;
+	int			leader_id;
+
+	sql_functions_check_running();
+	deadline_ns = read_wait_deadline(fcinfo);
+
+	/* Before the first look, lest a change between look and sleep be missed. */
+	ConditionVariablePrepareToSleep(&shared_state->changed);
+	while ((leader_id = read_usable_leader()) == RAFT_NO_NODE)
+	{
+		long		timeout_ms = remaining_ms(deadline_ns);
+
+		if (timeout_ms == 0)
+			break;
+		(void) ConditionVariableTimedSleep(&shared_state->changed, timeout_ms,
+										   PG_WAIT_EXTENSION);
+	}
+	ConditionVariableCancelSleep();
+
+	if (leader_id == RAFT_NO_NODE)
+		PG_RETURN_NULL();
+	PG_RETURN_INT32(leader_id);
+}
+
+/*-------------------------------------------------------------------------
+ * Acts
+ *-------------------------------------------------------------------------
+ */
+
+/* The answer to a request. */
+typedef struct Answer
+{
+	RaftResult	result;
+	uint64		wait_ns;
+	int32		successor;
+} Answer;
+
+static void
+report_no_ticker(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("pg_leader's ticker process does not run on this node"),
+			 errhint("It starts again by itself; the server log says why it ended.")));
+}
+
+/* Wait for the lock of the control slot; interrupts stay possible. */
+static void
+lock_control_slot(uint64 deadline_ns)
+{
+	while (!LWLockConditionalAcquire(shared_state->control.lock, LW_EXCLUSIVE))
+	{
+		if (remaining_ms(deadline_ns) == 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+					 errmsg("another session's request to pg_leader is still being carried out")));
+		(void) WaitLatch(MyLatch,
+						 WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+						 REQUEST_TURN_MS, PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+	}
+
+	/*
+	 * To hold a lock usually means not to be interrupted.  Here it only keeps
+	 * other requests away, for as long as an answer takes, and an error
+	 * releases it like any other: without this the wait could not be
+	 * cancelled, and would delay a shutdown.
+	 */
+	RESUME_INTERRUPTS();
+}
+
+static void
+unlock_control_slot(void)
+{
+	HOLD_INTERRUPTS();			/* for the release's RESUME_INTERRUPTS() */
+	LWLockRelease(shared_state->control.lock);
+}
+
+/* Have the ticker carry out the request; ereport(ERROR)s if it does not. */
+static void
+send_request(ControlRequest request, Answer *answer)
+{
+	ControlSlot *control = &shared_state->control;
+	uint64		deadline_ns = clock_now_ns() + REQUEST_TIMEOUT_NS;
+	uint64		number;
+	uint64		word;
+
+	lock_control_slot(deadline_ns);
+
+	number = CONTROL_WORD_NUMBER(pg_atomic_read_u64(&control->request)) + 1;
+	word = CONTROL_WORD(number, request);
+	pg_atomic_write_u64(&control->request, word);
+	pg_memory_barrier();
+	shared_state_wake_ticker();
+
+	ConditionVariablePrepareToSleep(&control->answered);
+	while (pg_atomic_read_u64(&control->answer_sequence) != number)
+	{
+		long		timeout_ms = remaining_ms(deadline_ns);
+
+		if (timeout_ms == 0)
+			break;
+		(void) ConditionVariableTimedSleep(&control->answered,
+										   Min(timeout_ms, REQUEST_CHECK_MS),
+										   PG_WAIT_EXTENSION);
+
+		/* A ticker that has started meanwhile does not know of it yet. */
+		shared_state_wake_ticker();
+	}
+	ConditionVariableCancelSleep();
+
+	/* Withdraw what is not answered; the ticker may be quicker, even now. */
+	if (pg_atomic_read_u64(&control->answer_sequence) != number)
+	{
+		(void) pg_atomic_compare_exchange_u64(&control->request, &word,
+											  CONTROL_WORD(number, CONTROL_NONE));
+		if (sql_functions_worker_pid(WORKER_TICKER) == 0)
+			report_no_ticker();
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("pg_leader's ticker process does not answer"),
+				 errdetail("It may be waiting for the disk of pg_leader.state_directory, or for another process that uses the directory."),
+				 errhint("The request was withdrawn; pg_leader_status shows whether it was carried out all the same.")));
+	}
+
+	pg_read_barrier();
+	answer->result = control->result;
+	answer->wait_ns = control->wait_ns;
+	answer->successor = control->successor;
+	unlock_control_slot();
+}
+
+/* The log tells who asked; what became of it, the ticker's lines tell. */
+static void
+log_request(const char *what)
+{
+	ereport(LOG,
+			(errmsg("user \"%s\" asks node %d %s",
+					GetUserNameFromId(GetUserId(), false), config_node_id,
+					what)));
+}
+
+static void
+report_not_leader(void)
+{
+	int			leader_id = read_leader();
+
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("node %d is not the leader", config_node_id),
+			 leader_id == RAFT_NO_NODE || leader_id == config_node_id ?
+			 errhint("It knows of no leader at present.") :
+			 errhint("Node %d (%s) leads; ask it.", leader_id,
+					 config_peers.peers[leader_id].host)));
+}
+
+Datum
+pg_leader_step_down(PG_FUNCTION_ARGS)
+{
+	Answer		answer;
+
+	sql_functions_check_running();
+	if (sql_functions_worker_pid(WORKER_TICKER) == 0)
+		report_no_ticker();
+
+	log_request("to step down as leader");
+	send_request(CONTROL_STEP_DOWN, &answer);
+	if (answer.result == RAFT_NOT_LEADER)
+		report_not_leader();
+	if (answer.result != RAFT_OK)
+		elog(ERROR, "step-down was refused with result %d", answer.result);
+
+	if (answer.successor == RAFT_NO_NODE)
+		PG_RETURN_NULL();
+	PG_RETURN_INT32(answer.successor);
+}
+
+Datum
+pg_leader_forget_state(PG_FUNCTION_ARGS)
+{
+	Answer		answer;
+
+	sql_functions_check_running();
+	if (sql_functions_worker_pid(WORKER_TICKER) == 0)
+		report_no_ticker();
+
+	log_request("to take part again although its state is lost");
+	send_request(CONTROL_FORGET_STATE, &answer);
+	if (answer.result == RAFT_NOT_AMNESIAC)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("node %d has not lost its state", config_node_id)));
+	if (answer.result != RAFT_OK)
+		elog(ERROR, "forget-state was refused with result %d", answer.result);
+
+	PG_RETURN_INTERVAL_P(sql_functions_make_interval(answer.wait_ns));
+}

@@ -1,0 +1,803 @@
+/*-------------------------------------------------------------------------
+ *
+ * ticker.c
+ *		Feeds the Raft core with messages and time, and carries out what it
+ *		decides.
+ *
+ * Runs in the ticker worker only, the one process that touches the core and
+ * the state file.  It sleeps until the next message or the core's own next
+ * deadline; there is no fixed rate, but for a look at the state file's place
+ * each second.
+ *
+ * Takes the shared state's lock exclusively to publish, and only if it is
+ * free at once; never across I/O or a queue call.  What it alone writes it
+ * reads without the lock.
+ *
+ * What must stay true:
+ *
+ *	1. Order of effects: lower the lease, persist, raise the lease and
+ *	   publish, send.
+ *	2. The clock is read after a message was taken from the queue: a promise
+ *	   that is dated before the heartbeat was sent is too short.
+ *	3. The inbox is drained before timers are acted on: after a pause the
+ *	   heartbeats are waiting there.
+ *	4. However this process ends, its lease ends before it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "clock.h"
+#include "common/pg_prng.h"
+#include "config.h"
+#include "diagnosis.h"
+#include "log_lines.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "postmaster/interrupt.h"
+#include "postmaster/postmaster.h"
+#include "queues.h"
+#include "state_file.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+#include "worker.h"
+
+/* No event tells that another process has released its flock(). */
+#define LOCK_RETRY_MS			100
+
+/* The shared state's lock was busy: try to publish again after this time. */
+#define PUBLISH_RETRY_MS		10
+
+/* How often to look whether the state file is still in its place. */
+#define STORAGE_CHECK_NS		NS_PER_S
+
+/* Messages taken from the inbox before timers get their turn. */
+#define MESSAGES_PER_TURN(node_count)	Max(4 * (node_count), 64)
+
+typedef struct Ticker
+{
+	RaftNode   *node;
+	int			node_count;
+	Queue	   *inbox;
+	Queue	   *outbox;
+	StateFile  *state_file;
+	pg_prng_state prng;
+	MemoryContext turn_context; /* reset after each turn of the main loop */
+	LogLines	lines;
+
+	volatile sig_atomic_t writing;	/* within a write of the state file */
+	bool		mirror_pending; /* the other slot is out of date */
+	bool		file_lost;		/* deleted or replaced under our feet */
+	uint64		storage_checked_ns;
+	LogLimit	write_limit;	/* messages about failed writes */
+
+	uint64		raised_term;	/* of the lease in the cell; 0: none */
+	uint64		raised_end_ns;
+
+	bool		publish_pending;	/* the lock was busy */
+	RaftView	published_view; /* as last published */
+	uint64		published_ns;	/* 0: nothing published yet */
+	PublishedState next;		/* under construction */
+} Ticker;
+
+static Ticker ticker;
+
+static uint64
+draw(void)
+{
+	return pg_prng_uint64(&ticker.prng);
+}
+
+/*
+ * At exit, whatever the reason: nothing that this process has raised stays
+ * valid.  The latch's slot is left alone if the lock is busy, as waking a
+ * stranger does no harm.
+ */
+static void
+end_lease_at_exit(int code, Datum arg)
+{
+	ticker.writing = false;
+	lease_cell_revoke(&shared_state->lease,
+					  lease_cell_term(&shared_state->lease));
+
+	if (!LWLockConditionalAcquire(shared_state->lock, LW_EXCLUSIVE))
+		return;
+	if (shared_state->ticker_latch == MyLatch)
+		shared_state->ticker_latch = NULL;
+	LWLockRelease(shared_state->lock);
+}
+
+/*
+ * SIGTERM.  A write to a sick disk may take for ever, and the server's
+ * shutdown waits for this process: so it ends from within the write, which
+ * holds nothing that the end would need (as the startup process does from
+ * within restore_command).  The record is on disk or not, as after a crash.
+ */
+static void
+handle_shutdown_request(SIGNAL_ARGS)
+{
+	if (ticker.writing)
+		proc_exit(0);
+	SignalHandlerForShutdownRequest(postgres_signal_arg);
+}
+
+/* Wait, and end if the postmaster has died. */
+static void
+wait_or_exit(long timeout_ms)
+{
+	int			events;
+
+	events = WaitLatch(MyLatch,
+					   WL_LATCH_SET | WL_TIMEOUT | WL_POSTMASTER_DEATH,
+					   timeout_ms, PG_WAIT_EXTENSION);
+
+	/* Leadership ends at exit; the sender says so to the peers. */
+	if (events & WL_POSTMASTER_DEATH)
+		proc_exit(1);
+	ResetLatch(MyLatch);
+}
+
+/*
+ * Take the lease out of the cell if the core has none, or another one, or a
+ * shorter one.  A lease that ended never begins again in its term (Raft
+ * thesis, 6.4.1, and docs/architecture.md), so it is revoked as well.
+ */
+static void
+lower_lease(const RaftView *view)
+{
+	if (ticker.raised_term == 0)
+		return;
+	if (view->lease_term == ticker.raised_term &&
+		view->lease_end_ns >= ticker.raised_end_ns)
+		return;
+
+	lease_cell_clear(&shared_state->lease);
+	if (view->lease_term != ticker.raised_term)
+		lease_cell_revoke(&shared_state->lease, ticker.raised_term);
+	ticker.raised_term = 0;
+	ticker.raised_end_ns = 0;
+}
+
+static void
+raise_lease(const RaftView *view)
+{
+	if (view->lease_term == 0 || view->lease_end_ns == 0)
+		return;
+	if (view->lease_term == ticker.raised_term &&
+		view->lease_end_ns == ticker.raised_end_ns)
+		return;
+	lease_cell_raise(&shared_state->lease, view->lease_term,
+					 view->lease_end_ns);
+	ticker.raised_term = view->lease_term;
+	ticker.raised_end_ns = view->lease_end_ns;
+}
+
+/* Make the record durable and tell the core whether that went well. */
+static void
+persist(const RaftDurable *durable)
+{
+	uint64		begin_ns = clock_now_ns();
+	uint64		end_ns;
+	bool		written;
+	int			write_errno;
+	uint64		suppressed;
+
+	ticker.writing = true;
+	written = state_file_write(ticker.state_file, durable);
+	write_errno = errno;
+	ticker.writing = false;
+	end_ns = clock_now_ns();
+
+	if (written)
+	{
+		TickerCounters *counters = &shared_state->ticker;
+		uint64		took_ns = end_ns - begin_ns;
+
+		/* This process alone writes them: no need for an atomic maximum. */
+		pg_atomic_fetch_add_u64(&counters->state_writes, 1);
+		pg_atomic_fetch_add_u64(&counters->state_write_ns, took_ns);
+		if (took_ns > pg_atomic_read_u64(&counters->state_write_max_ns))
+			pg_atomic_write_u64(&counters->state_write_max_ns, took_ns);
+
+		ticker.mirror_pending = true;
+		raft_persisted(ticker.node, end_ns, took_ns, draw());
+		return;
+	}
+
+	if (write_errno == ESTALE)
+		ticker.file_lost = true;
+	else if (worker_may_log(&ticker.write_limit, end_ns, &suppressed))
+	{
+		errno = write_errno;
+		ereport(LOG,
+				(errcode_for_file_access(),
+				 errmsg("could not write state file \"%s\": %m",
+						state_file_path(ticker.state_file)),
+				 errdetail("Node %d neither leads nor votes until it can.",
+						   config_node_id)));
+	}
+	raft_persist_failed(ticker.node, end_ns, draw());
+}
+
+/* Does the view differ in what one would wait for? */
+static bool
+is_change(const RaftView *old, const RaftView *new)
+{
+	return old->role != new->role ||
+		old->leader_id != new->leader_id ||
+		old->term != new->term ||
+		old->standing != new->standing ||
+		old->lease_term != new->lease_term;
+}
+
+/* Does it differ in anything but times that move with every heartbeat? */
+static bool
+is_visible_change(const RaftView *old, const RaftView *new)
+{
+	return is_change(old, new) ||
+		old->since_ns != new->since_ns ||
+		old->vote != new->vote ||
+		old->generation != new->generation ||
+		old->amnesia != new->amnesia ||
+		old->leader_term != new->leader_term ||
+		old->rumoured_leader_id != new->rumoured_leader_id ||
+		old->silent != new->silent ||
+		old->draining != new->draining ||
+		old->storage_failed != new->storage_failed ||
+		old->forget_at_ns != new->forget_at_ns ||
+		old->granted_count != new->granted_count ||
+		old->successor != new->successor;
+}
+
+/*
+ * Publish the view if something in it is new, or if it is half a heartbeat
+ * old, or if "force" says so.  If the lock is busy, the next turn tries again.
+ */
+static void
+publish(const RaftView *view, bool force)
+{
+	uint64		now_ns = clock_now_ns();
+	PublishedState *next = &ticker.next;
+	PublishedState *shared = &shared_state->published;
+	bool		changed;
+	int			id;
+
+	if (!force && !ticker.publish_pending && ticker.published_ns != 0 &&
+		now_ns - ticker.published_ns < view->timings.heartbeat_interval_ns / 2 &&
+		!is_visible_change(&ticker.published_view, view))
+		return;
+
+	changed = ticker.published_ns == 0 ||
+		is_change(&ticker.published_view, view);
+
+	/* The wall clock may be set: convert once for each change. */
+	if (ticker.published_ns == 0 || next->raft.since_ns != view->since_ns)
+		next->since = GetCurrentTimestamp() -
+			(TimestampTz) (diagnosis_elapsed_ns(view->since_ns, now_ns) / NS_PER_US);
+	next->valid = true;
+	next->ticker_pid = MyProcPid;
+	next->raft = *view;
+	next->counters = *raft_counters(ticker.node);
+	next->published_ns = now_ns;
+	for (id = 0; id < ticker.node_count; id++)
+		(void) raft_peer_view(ticker.node, id, &next->peers[id]);
+
+	if (!LWLockConditionalAcquire(shared_state->lock, LW_EXCLUSIVE))
+	{
+		ticker.publish_pending = true;
+		return;
+	}
+	next->changes = shared->changes + (changed ? 1 : 0);
+	memcpy(shared, next, offsetof(PublishedState, peers) +
+		   ticker.node_count * sizeof(RaftPeerView));
+	shared_state->ticker_latch = MyLatch;
+	LWLockRelease(shared_state->lock);
+
+	ticker.publish_pending = false;
+	ticker.published_view = *view;
+	ticker.published_ns = now_ns;
+	if (changed)
+	{
+		pg_atomic_write_u64(&shared_state->changes, next->changes);
+		ConditionVariableBroadcast(&shared_state->changed);
+	}
+}
+
+/*
+ * The sender or the receiver has gone.  While the server stops that is no
+ * fault; otherwise the launcher starts all afresh.
+ */
+static void
+leave_broken_pipeline(void)
+{
+	proc_exit(ShutdownRequestPending ? 0 : 1);
+}
+
+/* Hand the core's messages to the sender. */
+static void
+send_messages(void)
+{
+	RaftMessage message;
+
+	while (raft_next_message(ticker.node, &message))
+	{
+		switch (queue_send(ticker.outbox, &message))
+		{
+			case QUEUE_FULL:
+				pg_atomic_fetch_add_u64(&shared_state->ticker.outbox_full, 1);
+				break;
+			case QUEUE_DETACHED:
+				leave_broken_pipeline();
+				break;
+			case QUEUE_OK:
+			case QUEUE_EMPTY:
+				break;
+		}
+	}
+}
+
+/*
+ * Drain the core after an entry: the contract of raft.h.  The order of these
+ * steps is what the safety of votes and leases rests on.
+ */
+static void
+carry_out(bool force_publish)
+{
+	RaftView	view;
+	RaftDurable durable;
+	RaftEvent	event;
+
+	raft_view(ticker.node, &view);
+	lower_lease(&view);
+	while (raft_ready(ticker.node, &durable))
+	{
+		persist(&durable);
+		raft_view(ticker.node, &view);
+		lower_lease(&view);
+	}
+	raise_lease(&view);
+	publish(&view, force_publish);
+	send_messages();
+
+	/* Last, as the log may be slow. */
+	while (raft_next_event(ticker.node, &event))
+		log_lines_event(&ticker.lines, &event);
+}
+
+/*
+ * What follows each entry into the core.  A broken invariant ends this
+ * process: the launcher makes a new start from what is on disk.
+ */
+static void
+finish_entry(RaftResult result)
+{
+	const char *broken = raft_check(ticker.node);
+
+	if (broken != NULL)
+	{
+		lease_cell_revoke(&shared_state->lease, ticker.raised_term);
+		ereport(ERROR,
+				(errcode(ERRCODE_INTERNAL_ERROR),
+				 errmsg("election state of node %d is inconsistent: %s",
+						config_node_id, broken),
+				 errdetail("Leadership was given up, and the node starts again from its state file.")));
+	}
+	if (result == RAFT_NOT_DRAINED)
+		elog(ERROR, "election state was not drained");
+	carry_out(false);
+}
+
+/* Feed what has come in; returns whether there may be more. */
+static bool
+drain_inbox(void)
+{
+	int			left = MESSAGES_PER_TURN(ticker.node_count);
+	RaftMessage message;
+
+	while (left-- > 0)
+	{
+		switch (queue_receive(ticker.inbox, &message))
+		{
+			case QUEUE_OK:
+				finish_entry(raft_receive(ticker.node, &message,
+										  clock_now_ns(), draw()));
+				break;
+			case QUEUE_DETACHED:
+				leave_broken_pipeline();
+				break;
+			case QUEUE_EMPTY:
+			case QUEUE_FULL:
+				return false;
+		}
+	}
+	return true;
+}
+
+/* Carry out what an SQL function asked for, and answer. */
+static void
+serve_request(void)
+{
+	ControlSlot *control = &shared_state->control;
+	uint64		word = pg_atomic_read_u64(&control->request);
+	uint64		number = CONTROL_WORD_NUMBER(word);
+	RaftView	before;
+	RaftView	after;
+	RaftResult	result = RAFT_INVALID;
+	uint64		now_ns;
+
+	if (number == pg_atomic_read_u64(&control->answer_sequence))
+		return;
+
+	raft_view(ticker.node, &before);
+	now_ns = clock_now_ns();
+	switch (CONTROL_WORD_REQUEST(word))
+	{
+		case CONTROL_STEP_DOWN:
+			result = raft_step_down(ticker.node, RAFT_REASON_STEP_DOWN,
+									now_ns, draw());
+			break;
+		case CONTROL_FORGET_STATE:
+			result = raft_forget_state(ticker.node, now_ns, draw());
+			break;
+		case CONTROL_NONE:
+			break;				/* nobody waits any more */
+	}
+	finish_entry(result);
+
+	raft_view(ticker.node, &after);
+	control->result = result;
+	control->wait_ns = diagnosis_elapsed_ns(now_ns, after.forget_at_ns);
+	control->successor = before.successor;
+	pg_write_barrier();
+	pg_atomic_write_u64(&control->answer_sequence, number);
+	ConditionVariableBroadcast(&control->answered);
+}
+
+/* Read the settings anew; those that contradict each other do not count. */
+static void
+reload(void)
+{
+	RaftTimings timings;
+	char	   *detail;
+	char	   *hint;
+	bool		was_in_force = ticker.next.settings_in_force;
+
+	ProcessConfigFile(PGC_SIGHUP);
+
+	if (config_read_timings(&timings, &detail, &hint))
+	{
+		RaftResult	result = raft_reconfigure(ticker.node, &timings,
+											  clock_now_ns(), draw());
+
+		finish_entry(result);
+		if (result != RAFT_OK)
+			elog(ERROR, "election state refused settings that obey the rules");
+		ticker.next.settings_in_force = true;
+		ticker.next.settings_detail[0] = '\0';
+		if (!was_in_force)
+			ereport(LOG,
+					(errmsg("settings of pg_leader no longer contradict each other and are in force")));
+	}
+	else
+	{
+		ticker.next.settings_in_force = false;
+		strlcpy(ticker.next.settings_detail, detail, SHARED_NOTE_SIZE);
+		ereport(LOG,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("new settings of pg_leader contradict each other, the old ones stay in force"),
+				 errdetail("%s", detail),
+				 errhint("%s", hint)));
+	}
+	carry_out(true);
+}
+
+/* The settings to start with. */
+static void
+choose_first_timings(RaftTimings *timings)
+{
+	char	   *detail;
+	char	   *hint;
+
+	if (config_read_timings(timings, &detail, &hint))
+	{
+		ticker.next.settings_in_force = true;
+		return;
+	}
+
+	/*
+	 * A reload has brought a contradiction.  What the last ticker had in
+	 * force stays so.
+	 */
+	if (shared_state->published.valid)
+		*timings = shared_state->published.raft.timings;
+	else
+		*timings = *config_start_timings();
+
+	ticker.next.settings_in_force = false;
+	strlcpy(ticker.next.settings_detail, detail, SHARED_NOTE_SIZE);
+	ereport(LOG,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("settings of pg_leader contradict each other, older ones stay in force"),
+			 errdetail("%s", detail),
+			 errhint("%s", hint)));
+}
+
+/* Open and lock the state directory, however long another holds it. */
+static void
+open_state(void)
+{
+	LogLimit	limit = {0};
+	uint64		suppressed;
+
+	while ((ticker.state_file = state_file_open(config_state_directory)) == NULL)
+	{
+		if (worker_may_log(&limit, clock_now_ns(), &suppressed))
+			ereport(LOG,
+					(errcode(ERRCODE_OBJECT_IN_USE),
+					 errmsg("state directory \"%s\" is in use by another process",
+							config_state_directory),
+					 errdetail("Node %d takes no part in elections until it is free.",
+							   config_node_id),
+					 errhint("Each server needs a pg_leader.state_directory of its own.")));
+		wait_or_exit(LOCK_RETRY_MS);
+		if (ShutdownRequestPending)
+			proc_exit(0);
+	}
+}
+
+/*
+ * The disk may have forgotten what this server's shared memory still knows,
+ * if the state file was deleted or replaced while it ran.  Terms never go
+ * back on a node, and a record older than one that was confirmed is as good
+ * as lost.
+ */
+static void
+remember_past(StateVerdict *verdict, RaftDurable *durable, char *note,
+			  size_t note_size)
+{
+	uint64		term = pg_atomic_read_u64(&shared_state->lease.revoked_term);
+	uint64		generation = 0;
+	uint64		promise_ns = 0;
+
+	if (shared_state->published.valid)
+	{
+		const RaftView *past = &shared_state->published.raft;
+
+		term = Max(term, past->term);
+		generation = past->generation;
+		promise_ns = past->max_promise_ns;
+	}
+
+	if (*verdict == STATE_VALID && durable->generation >= generation)
+		return;
+	if (*verdict == STATE_VALID)
+	{
+		*verdict = STATE_COPIED;
+		durable->standing = RAFT_AMNESIAC;
+		snprintf(note, note_size,
+				 "State file \"%s\" is older than what this node has written since the server's start.",
+				 state_file_path(ticker.state_file));
+	}
+	durable->generation = Max(durable->generation, generation + 1);
+	durable->max_promise_ns = Max(durable->max_promise_ns, promise_ns);
+	if (term > durable->term)
+	{
+		durable->term = term;
+		durable->vote = RAFT_VOTE_SPOILED;
+	}
+}
+
+/* Say what was found on disk, if it is not simply a member's state. */
+static void
+log_verdict(StateVerdict verdict, RaftStanding standing, const char *note)
+{
+	if (standing == RAFT_AMNESIAC)
+		ereport(WARNING,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("state of node %d is lost", config_node_id),
+				 errdetail("%s The node neither votes nor leads, as it cannot know what it has promised.",
+						   verdict == STATE_VALID ?
+						   "That was found at an earlier start." : note),
+				 errhint("Restore the right state file and restart the server; or, if no node of the cluster can be harmed by what this one forgot, call pg_leader_forget_state().")));
+	else if (verdict == STATE_REBORN)
+		ereport(LOG,
+				(errmsg("node %d starts in a cluster of another name or size, keeping its term",
+						config_node_id),
+				 errdetail("%s", note)));
+	else if (verdict == STATE_BORN)
+		ereport(LOG,
+				(errmsg("node %d of a new cluster starts its state file \"%s\"",
+						config_node_id, state_file_path(ticker.state_file))));
+	else if (config_initial_state_new && standing == RAFT_MEMBER)
+		ereport(WARNING,
+				(errmsg("pg_leader.initial_state is ignored, as node %d has a state file",
+						config_node_id),
+				 errhint("Remove the setting: were the state file lost, the node would claim to be new.")));
+}
+
+/* Bring the core to life. */
+static void
+start_node(uint64 session)
+{
+	RaftConfig	config = {0};
+	RaftDurable durable = {0};
+	StateVerdict verdict;
+	char		note[SHARED_NOTE_SIZE] = "";
+	uint64		now_ns;
+
+	open_state();
+
+	/*
+	 * From here on this is the only ticker: what tickers alone write into the
+	 * shared state is read without the lock.
+	 */
+	choose_first_timings(&config.timings);
+	verdict = state_file_load(ticker.state_file, config_node_id,
+							  ticker.node_count, config_fingerprint,
+							  config_initial_state_new, &durable,
+							  note, sizeof(note));
+	remember_past(&verdict, &durable, note, sizeof(note));
+	log_verdict(verdict, durable.standing, note);
+	if (verdict != STATE_VALID && verdict != STATE_BORN)
+		strlcpy(ticker.next.state_note, note, SHARED_NOTE_SIZE);
+
+	config.node_id = config_node_id;
+	config.node_count = ticker.node_count;
+	config.session = session;
+	config.advertised_port = (uint16_t) PostPortNumber;
+
+	now_ns = clock_now_ns();
+	ticker.storage_checked_ns = now_ns;
+	if (raft_init(ticker.node, &config, &durable, verdict == STATE_VALID,
+				  now_ns, draw()) != RAFT_OK)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("state file \"%s\" holds values out of range",
+						state_file_path(ticker.state_file))));
+	log_lines_begin(&ticker.lines, ticker.node, config_node_id,
+					ticker.node_count, now_ns);
+	finish_entry(RAFT_OK);
+}
+
+/*
+ * The state file was deleted or replaced.  What this process would vote could
+ * no longer be remembered, so it ends; the next one finds that the state is
+ * lost and says so.
+ */
+static void
+abandon_lost_file(void)
+{
+	if (raft_step_down(ticker.node, RAFT_REASON_STORAGE, clock_now_ns(),
+					   draw()) == RAFT_OK)
+		carry_out(true);
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_CORRUPTED),
+			 errmsg("state file \"%s\" was deleted or replaced while node %d was running",
+					state_file_path(ticker.state_file), config_node_id)));
+}
+
+/* Is the state file still there?  Asked once a second. */
+static void
+check_storage(uint64 now_ns)
+{
+	if (!ticker.file_lost && now_ns - ticker.storage_checked_ns >= STORAGE_CHECK_NS)
+	{
+		ticker.storage_checked_ns = now_ns;
+		ticker.file_lost = !state_file_in_place(ticker.state_file);
+	}
+	if (ticker.file_lost)
+		abandon_lost_file();
+}
+
+/*
+ * The server stops.  The sender gets the same signal at the same time and has
+ * last words of its own, so nothing is waited for, a disk least of all.
+ */
+static void
+leave_orderly(void)
+{
+	RaftDurable durable;
+
+	if (raft_step_down(ticker.node, RAFT_REASON_SHUTDOWN, clock_now_ns(),
+					   draw()) == RAFT_OK &&
+		!raft_ready(ticker.node, &durable))
+		finish_entry(RAFT_OK);
+
+	/* Status 0, as with 1 the server would log an end that is no fault. */
+	proc_exit(0);
+}
+
+/* Sleep until something is to be done; "hurry": there is something already. */
+static void
+sleep_until_needed(bool hurry)
+{
+	uint64		deadline_ns = ticker.storage_checked_ns + STORAGE_CHECK_NS;
+	uint64		now_ns = clock_now_ns();
+	long		timeout_ms;
+
+	deadline_ns = Min(deadline_ns, raft_next_deadline(ticker.node));
+	deadline_ns = Min(deadline_ns, log_lines_next_deadline(&ticker.lines));
+	timeout_ms = hurry ? 0 : worker_timeout_ms(now_ns, deadline_ns);
+	if (ticker.publish_pending && timeout_ms > PUBLISH_RETRY_MS)
+		timeout_ms = PUBLISH_RETRY_MS;
+	wait_or_exit(timeout_ms);
+
+	/* Slept past the deadline: the machine is busy, or was suspended. */
+	now_ns = clock_now_ns();
+	if (!hurry && now_ns > deadline_ns &&
+		now_ns - deadline_ns > pg_atomic_read_u64(&shared_state->ticker.late_max_ns))
+		pg_atomic_write_u64(&shared_state->ticker.late_max_ns,
+							now_ns - deadline_ns);
+}
+
+void
+pg_leader_ticker_main(Datum main_arg)
+{
+	dsm_segment *segment;
+	uint64		seed;
+
+	worker_begin(WORKER_TICKER);
+	pqsignal(SIGTERM, handle_shutdown_request);
+
+	/*
+	 * The cell outlives the process that wrote it: before this node may vote
+	 * for another, its former leadership has to be over.
+	 */
+	lease_cell_clear(&shared_state->lease);
+	before_shmem_exit(end_lease_at_exit, (Datum) 0);
+
+	segment = queues_attach(DatumGetUInt32(main_arg));
+	ticker.inbox = queue_attach_reader(segment, QUEUE_INBOX);
+	ticker.outbox = queue_attach_writer(segment, QUEUE_OUTBOX);
+	ticker.node_count = config_peers.count;
+	ticker.node = MemoryContextAllocZero(TopMemoryContext, raft_node_size());
+	ticker.turn_context = AllocSetContextCreate(TopMemoryContext,
+												"pg_leader ticker's turn",
+												ALLOCSET_DEFAULT_SIZES);
+	if (!pg_strong_random(&seed, sizeof(seed)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INTERNAL_ERROR),
+				 errmsg("could not generate random numbers")));
+	pg_prng_seed(&ticker.prng, seed);
+
+	MemoryContextSwitchTo(ticker.turn_context);
+	start_node(queues_session(segment));
+	for (;;)
+	{
+		uint64		now_ns;
+		bool		more;
+
+		if (ShutdownRequestPending)
+			leave_orderly();
+		if (ConfigReloadPending)
+		{
+			ConfigReloadPending = false;
+			reload();
+		}
+
+		more = drain_inbox();
+		finish_entry(raft_tick(ticker.node, clock_now_ns(), draw()));
+		serve_request();
+
+		now_ns = clock_now_ns();
+		check_storage(now_ns);
+		log_lines_note(&ticker.lines, ticker.node, now_ns);
+
+		/* The second copy: after the answers have left and none is due. */
+		if (ticker.mirror_pending && !more)
+		{
+			ticker.mirror_pending = false;
+			ticker.writing = true;
+			state_file_mirror(ticker.state_file);
+			ticker.writing = false;
+		}
+
+		if (queue_flush(ticker.outbox) == QUEUE_DETACHED)
+			leave_broken_pipeline();
+		MemoryContextReset(ticker.turn_context);
+		sleep_until_needed(more);
+	}
+}
