@@ -17,14 +17,16 @@
 #:                        PROVE_FLAGS='-j 4 -v' are options for prove
 #:   make check-core      only the unit tests, with sanitizers
 #:   make soak            TAP tests over and over, for HOURS=1 or until one fails
+#:   make failover        kill the leader of three nodes 50 times and measure how
+#:                        long it takes; KILLS=n, WHAT=power kills all at once
 #:   make installcheck    regression and TAP tests, after make install
 #:
 #: Change
 #:   make format          lay out C and Perl, renew typedefs.list
 #:   make lint            layout, layers, exports, static analysis, hygiene
 #:
-#: demo, check, check-core, soak, format and lint first install the Debian
-#: packages that they lack; what starts servers drops root by itself.
+#: demo, check, check-core, failover, soak, format and lint install the Debian
+#: packages that they lack first; what starts servers drops root by itself.
 
 MODULE_big = pg_leader
 EXTENSION = pg_leader
@@ -59,7 +61,7 @@ DEV = script/dev
 # redefining it draws a warning.  So: only goals of ours - PGXS is not needed,
 # and perhaps not installed yet; "check" among others - each goal gets a make
 # of its own, in order; anything else - PGXS.
-OUR_GOALS = check check-core demo format help lint soak
+OUR_GOALS = check check-core demo failover format help lint soak
 GOALS := $(or $(MAKECMDGOALS),all)
 .DEFAULT_GOAL := all
 .PHONY: $(OUR_GOALS)
@@ -117,6 +119,10 @@ check-core:
 demo:
 	@$(DEV)/install_packages.sh demo
 	@KEEP="$(KEEP)" $(DEV)/as_test_user.sh $(DEV)/demo.sh
+
+failover:
+	@$(DEV)/install_packages.sh check
+	@$(DEV)/as_test_user.sh $(DEV)/failover.sh $(or $(KILLS),50) $(WHAT)
 
 soak:
 	@$(DEV)/install_packages.sh check

@@ -1,0 +1,117 @@
+# failover.pl KILLS WHAT: what failover.sh runs, in a temporary installation.
+
+use strict;
+use warnings;
+
+use List::Util qw(min max);
+use PgLeaderCluster;
+use Test::More;
+
+my ($kills, $what) = @ARGV;
+
+# PostgreSQL's test modules have sent standard output to their log.
+sub report
+{
+	my $output = Test::More->builder->output;
+	print $output @_, "\n";
+	return;
+}
+
+sub percentile
+{
+	my ($part, @sorted) = @_;
+	return $sorted[ max(0, int($part * @sorted + 0.999999) - 1) ];
+}
+
+# The timings that users have unless they change them.
+my $cluster = PgLeaderCluster->new(
+	nodes    => 3,
+	settings => {
+		heartbeat_interval   => '100ms',
+		election_timeout_min => '1000ms',
+		election_timeout_max => '1500ms'
+	});
+$PgLeaderSampler::pause = 0.001;
+$cluster->start_all;
+$cluster->start_sampler;
+
+my @losses;
+foreach my $kill (1 .. $kills)
+{
+	# Every node votes, those too that have restarted.
+	foreach my $id ($cluster->ids)
+	{
+		$cluster->wait_for(
+			sub {
+				($cluster->status($id)->{note} // '') eq ''
+				  && !grep { $_->{is_self} eq 'f' && $_->{reachable} ne 't' }
+				  @{ $cluster->peers($id) };
+			},
+			"node $id to vote and to hear the others");
+	}
+	my ($leader, $term) = $cluster->wait_for_leader;
+
+	my $loss = { node => $leader, term => $term };
+	$loss->{at} = PgLeaderSampler::now();
+	$what eq 'power'
+	  ? $cluster->power_off($leader)
+	  : $cluster->kill9($leader);
+	$cluster->wait_for_leader(above => $term);
+	$cluster->start($leader);
+	push @losses, $loss;
+	report "  $kill" if $kill % 10 == 0;
+}
+$cluster->wait_for_leader;
+my @samples = $cluster->stop_sampler;
+$cluster->stop_all;
+
+# First answer of each term.
+my %first;
+foreach my $sample (grep { defined $_->{token} } @samples)
+{
+	my $term = $sample->{token};
+	$first{$term} = $sample
+	  if !defined $first{$term} || $sample->{after} < $first{$term}{after};
+}
+
+my @problems = PgLeaderSampler::violations(@samples);
+my @times;
+foreach my $kill (0 .. $#losses)
+{
+	my $loss = $losses[$kill];
+	my $next = $kill < $#losses ? $losses[ $kill + 1 ]{at} : 9e99;
+	my @new  = sort { $a->{after} <=> $b->{after} }
+	  grep { $_->{after} > $loss->{at} && $_->{after} < $next } values %first;
+
+	my $line = sprintf 'kill %d: node %d, leader in term %s', $kill + 1,
+	  @{$loss}{qw(node term)};
+	foreach my $leader (@new)
+	{
+		my $ms = ($leader->{after} - $loss->{at}) * 1000;
+		$line .= sprintf '; after %.1f ms node %d in term %s', $ms,
+		  @{$leader}{qw(node token)};
+	}
+	report $line;
+
+	push @problems,
+	  'kill ' . ($kill + 1) . ': ' . scalar(@new) . ' new leaders'
+	  unless @new == 1;
+	push @problems, 'kill ' . ($kill + 1) . ': the term has not grown'
+	  if grep { $_->{token} <= $loss->{term} } @new;
+	push @times, ($new[0]{after} - $loss->{at}) * 1000 if @new;
+}
+
+report '';
+report "problem: $_" foreach @problems;
+my @sorted = sort { $a <=> $b } @times;
+report sprintf 'ms from the kill to the new leader\'s first answer:'
+  . ' min %.1f, median %.1f, p90 %.1f, p99 %.1f, max %.1f',
+  min(@sorted), map({ percentile($_, @sorted) } 0.5, 0.9, 0.99), max(@sorted)
+  if @sorted;
+if (@problems)
+{
+	report 'failover FAILED: ' . scalar(@problems) . ' problems';
+	exit 1;
+}
+report "failover ok: $kills kills, a new leader after each,"
+  . ' terms strictly growing, never two leaders at a time';

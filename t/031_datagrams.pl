@@ -1,0 +1,370 @@
+# If this broke, whoever can send a datagram to a node could unseat its leader,
+# stop its elections, or crash its server.
+#
+# A cluster of three is born; then node 2 is stopped, and this test speaks on
+# its port: first as a stranger, then as somebody who knows the secret.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::RealBin;
+use IO::Socket::INET;
+use PgLeaderCluster;
+use PgLeaderDatagram;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $secret  = $PgLeaderCluster::secret;
+my $cluster = PgLeaderCluster->new(nodes => 3);
+$cluster->start_all;
+$cluster->wait_for_leader;
+my $cluster_name = $cluster->value(0, 'SHOW pg_leader.cluster_name');
+my $fingerprint  = PgLeaderDatagram::fingerprint(3, $cluster_name);
+my $version      = 1;
+
+$cluster->stop('fast', 2);
+my $socket = IO::Socket::INET->new(
+	Proto     => 'udp',
+	LocalAddr => '127.0.0.1',
+	LocalPort => $cluster->udp_port(2)
+) or die "could not take the port of node 2: $!";
+
+# Sends to node 0.
+sub send_datagram
+{
+	my ($datagram, $from) = @_;
+
+	my $address =
+	  pack_sockaddr_in($cluster->udp_port(0), inet_aton('127.0.0.1'));
+	defined send($from // $socket, $datagram, 0, $address)
+	  or die "could not send: $!";
+	return;
+}
+
+# Waits for a datagram from node 0 that passes the test.  What would bring it
+# is done anew, again and again: datagrams may be lost.
+sub receive_datagram
+{
+	my ($test, $what, $again) = @_;
+
+	my $found = $cluster->wait_for(
+		sub {
+			$again->() if $again;
+
+			# Node 1 sends to this port, too, so there is always one more.
+			foreach (1 .. 10)
+			{
+				my $set = '';
+				vec($set, fileno $socket, 1) = 1;
+				return undef unless (select $set, undef, undef, 0.1) > 0;
+
+				recv $socket, my $datagram, 65536, 0;
+				my %fields = PgLeaderDatagram::decode($datagram);
+				$fields{datagram} = $datagram;
+				return \%fields if $fields{from} == 0 && $test->(\%fields);
+			}
+			return undef;
+		},
+		$what);
+	return %$found;
+}
+
+sub dropped
+{
+	my ($reason) = @_;
+	return $cluster->counters(0)->{"dropped_$reason"};
+}
+
+# What an attacker would like to change.
+sub disturbance
+{
+	my $status = $cluster->status(0);
+	return join ' ',
+	  map { $status->{$_} // 'none' }
+	  qw(leader_id term voted_for receiver_pid ticker_pid sender_pid);
+}
+
+# Sends a datagram that must be dropped for that reason, and for no other.
+sub check_dropped
+{
+	my ($reason, $name, $datagram, $from) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+	my $before = $cluster->counters(0);
+	send_datagram($datagram, $from);
+	$cluster->wait_for(
+		sub { dropped($reason) > $before->{"dropped_$reason"} },
+		"$name to be counted");
+	my $after = $cluster->counters(0);
+	my @grown = grep { /^dropped_/ && $after->{$_} > $before->{$_} }
+	  sort keys %$after;
+	is("@grown", "dropped_$reason", $name);
+	return;
+}
+
+#
+# What is sent is what src/wire/wire.h says
+#
+
+my %heard = receive_datagram(sub { 1 }, 'a datagram of node 0');
+is(length $heard{datagram},
+	PgLeaderDatagram::SIZE, 'datagrams have the size that is documented');
+is($heard{magic},       'PGLD',       'and the magic');
+is($heard{version},     $version,     'and the version');
+is($heard{fingerprint}, $fingerprint, 'and the fingerprint');
+is($heard{to},          2,            'this one is for node 2');
+is( unpack('H*', $heard{tag}),
+	unpack(
+		'H*',
+		PgLeaderDatagram::tag(
+			$secret, substr $heard{datagram},
+			0,       PgLeaderDatagram::SIGNED_SIZE)),
+	'and it is signed as documented');
+
+#
+# Without the secret.  Nodes 0 and 1 have a leader; the rest of the test must
+# not change that.
+#
+
+my ($leader, $term) = $cluster->wait_for_leader;
+my $undisturbed = disturbance();
+
+my %forgery = (
+	type         => PgLeaderDatagram::HEARTBEAT,
+	version      => $version,
+	from         => 2,
+	to           => 0,
+	fingerprint  => $fingerprint,
+	sequence     => 1,
+	from_session => 42,
+	to_session   => $heard{from_session},
+	term         => $term + 5,
+	subject_term => $term + 5,
+	round        => 1,
+	promise_ns   => 0,
+	generation   => 1,
+	priority     => 100);
+
+sub forged
+{
+	return PgLeaderDatagram::encode($secret, %forgery, @_);
+}
+
+sub unsigned
+{
+	return PgLeaderDatagram::encode(undef, %forgery, @_);
+}
+
+check_dropped('length',  'one byte',        'x');
+check_dropped('length',  'no byte at all',  '');
+check_dropped('length',  'truncated',       substr forged(), 0, -1);
+check_dropped('length',  'a byte too long', forged() . 'x');
+check_dropped('length',  'a very long one', 'PGLD' . 'x' x 60_000);
+check_dropped('magic',   'garbage',         'x' x PgLeaderDatagram::SIZE);
+check_dropped('magic',   'zeros',           "\0" x PgLeaderDatagram::SIZE);
+check_dropped('version', 'another version', forged(version => $version + 1));
+check_dropped(
+	'fingerprint',
+	'another cluster\'s name',
+	forged(fingerprint => PgLeaderDatagram::fingerprint(3, 'other')));
+check_dropped(
+	'fingerprint',
+	'another number of nodes',
+	forged(fingerprint => PgLeaderDatagram::fingerprint(5, $cluster_name)));
+check_dropped('addressee', 'meant for another node',     forged(to => 1));
+check_dropped('sender', 'from a node that there is not', forged(from => 3));
+check_dropped('sender', 'from the node itself',          forged(from => 0));
+check_dropped('tag',    'not signed',                    unsigned());
+check_dropped(
+	'tag',
+	'signed with another secret',
+	PgLeaderDatagram::encode('x' x 40, %forgery));
+check_dropped(
+	'tag',
+	'a vote request, signed with another secret',
+	PgLeaderDatagram::encode(
+		'x' x 40, %forgery, type => PgLeaderDatagram::VOTE));
+check_dropped('tag',       'changed after it was signed', changed(forged()));
+check_dropped('addressee', 'a captured one, sent back',   $heard{datagram});
+
+# A bit of each byte that is signed, in a captured datagram that would be
+# believed otherwise.
+sub changed
+{
+	my ($datagram) = @_;
+	my $byte = $forgery{term} & 1 ? 55 : 48;
+	substr($datagram, $byte, 1) ^= "\x01";
+	return $datagram;
+}
+
+# The address of the sender is not checked by its port, but by its host: any
+# process on it may have the sender's.  It still has to know the secret.
+my $other_port = IO::Socket::INET->new(
+	Proto     => 'udp',
+	LocalAddr => '127.0.0.1') or die "could not open a socket: $!";
+check_dropped('tag', 'not signed, from another port',
+	unsigned(), $other_port);
+my $other_host = IO::Socket::INET->new(
+	Proto     => 'udp',
+	LocalAddr => '127.0.0.9') or die "could not open a socket: $!";
+check_dropped('address', 'from another host', unsigned(), $other_host);
+
+#
+# With the secret, but as a session that node 0 has not accepted: this is what
+# an old capture is.
+#
+
+check_dropped('malformed', 'a type that there is not', forged(type => 99));
+check_dropped(
+	'malformed',
+	'a priority out of range',
+	forged(priority => 5000));
+check_dropped('session', 'of a session not accepted', forged());
+check_dropped(
+	'session',
+	'with an echo of an old session',
+	forged(to_session => $heard{from_session} ^ 1));
+
+# A Probe of such a session is answered, and nothing of it is believed.
+my %answer = receive_datagram(
+	sub {
+		$_[0]{type} == PgLeaderDatagram::PROBE_REPLY
+		  && $_[0]{to_session} == 42;
+	},
+	'an answer to a Probe',
+	sub {
+		send_datagram(
+			forged(
+				type     => PgLeaderDatagram::PROBE,
+				sequence => $forgery{sequence}++,
+				nonce    => 4711));
+	});
+is($answer{nonce}, 4711, 'a stranger\'s Probe is answered with its nonce');
+
+is(disturbance(), $undisturbed, 'none of this has disturbed anything')
+  or $cluster->dump_all('disturbed');
+
+#
+# As node 2 itself: make acquaintance, then send something twice
+#
+
+# Opens a session of our own with node 0.
+sub open_session
+{
+	my ($session) = @_;
+
+	# Our Probe makes it ask for a proof that we live: its challenge.
+	my %challenge = receive_datagram(
+		sub {
+			$_[0]{type} == PgLeaderDatagram::PROBE
+			  && $_[0]{to_session} == $session;
+		},
+		'a challenge',
+		sub {
+			send_datagram(
+				peer(
+					$session,
+					type  => PgLeaderDatagram::PROBE,
+					nonce => 1));
+		});
+	send_datagram(
+		peer(
+			$session,
+			type       => PgLeaderDatagram::PROBE_REPLY,
+			to_session => $challenge{from_session},
+			nonce      => $challenge{nonce}));
+	return;
+}
+
+# What a follower would say that knows no more than that it exists.
+sub peer
+{
+	my ($session, %fields) = @_;
+
+	my $status = $cluster->status(0);
+	return PgLeaderDatagram::encode(
+		$secret, %forgery,
+		type         => PgLeaderDatagram::PROBE,
+		from_session => $session,
+		sequence     => $forgery{sequence}++,
+		term         => $status->{term},
+		subject_term => 0,
+		round        => 0,
+		generation   => 1,
+		%fields);
+}
+
+# Waits for the answer to a Probe of an accepted session.
+sub check_accepted
+{
+	my ($session, $name) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+	my $nonce = 1000 + $forgery{sequence};
+	my $before;
+	my %reply = receive_datagram(
+		sub {
+			$_[0]{type} == PgLeaderDatagram::PROBE_REPLY
+			  && $_[0]{nonce} == $nonce;
+		},
+		"$name: an answer",
+		sub { send_datagram(peer($session, nonce => $nonce)) });
+	is($reply{to_session}, $session, $name);
+	return;
+}
+
+open_session(42);
+check_accepted(42, 'a session that has proved to live is accepted');
+$cluster->wait_for(sub { ($cluster->peers(0)->[2]{reachable} // '') eq 't' },
+	'node 0 to count node 2 as reachable');
+
+my $once = peer(42, nonce => 77);
+receive_datagram(
+	sub {
+		$_[0]{type} == PgLeaderDatagram::PROBE_REPLY && $_[0]{nonce} == 77;
+	},
+	'the answer to the first copy',
+	sub { send_datagram($once) });
+check_dropped('replay', 'sent a second time', $once);
+check_dropped(
+	'replay',
+	'a sequence number of long ago',
+	peer(42, sequence => 0));
+
+# After the session was followed by another, nothing of it is believed, not
+# even what was signed then and never sent before.
+my %kept = map {
+	$_ => peer(
+		42,
+		type         => $_,
+		term         => $term + 5,
+		subject_term => $term + 5,
+		round        => 1)
+} PgLeaderDatagram::HEARTBEAT, PgLeaderDatagram::VOTE;
+open_session(43);
+check_accepted(43, 'the next session is accepted');
+check_dropped(
+	'session',
+	'a heartbeat of a former session',
+	$kept{ PgLeaderDatagram::HEARTBEAT() });
+check_dropped(
+	'session',
+	'a vote request of a former session',
+	$kept{ PgLeaderDatagram::VOTE() });
+
+my ($last_leader, $last_term) = $cluster->wait_for_leader;
+is($last_term, $term, 'no election in all this')
+  or $cluster->dump_all('an election');
+
+#
+# And with node 2 itself again everything is as before
+#
+
+close $socket;
+$cluster->start(2);
+$cluster->wait_for_leader;
+is($cluster->status(2)->{standing}, 'member', 'node 2 is back');
+
+$cluster->stop_all;
+done_testing();
