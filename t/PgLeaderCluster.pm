@@ -612,7 +612,7 @@ sub wait_for
 {
 	my ($self, $condition, $what) = @_;
 
-	my $start = clock_gettime(CLOCK_MONOTONIC);
+	my $start  = clock_gettime(CLOCK_MONOTONIC);
 	my $waited = 0;
 	while ($waited < $PostgreSQL::Test::Utils::timeout_default)
 	{
@@ -622,7 +622,7 @@ sub wait_for
 		# Look seldom at what takes long.
 		my $pause = $waited / 20;
 		$pause = 0.01 if $pause < 0.01;
-		$pause = 0.2 if $pause > 0.2;
+		$pause = 0.2  if $pause > 0.2;
 		select undef, undef, undef, $pause;
 		$waited = clock_gettime(CLOCK_MONOTONIC) - $start;
 	}

@@ -41,7 +41,7 @@ election_arm_first(RaftNode *node)
 {
 	const RaftTimings *timings = &node->config.timings;
 	uint64_t	spread = timings->election_timeout_max_ns -
-		timings->election_timeout_min_ns + 1;
+	timings->election_timeout_min_ns + 1;
 
 	if (!node->silent || node->now_ns >= node->silent_until_ns)
 	{
@@ -138,10 +138,10 @@ static RaftRefusal
 refusal_of(const RaftNode *node, const RaftMessage *message)
 {
 	bool		promised = node->promise_leader != RAFT_NO_NODE &&
-		node->now_ns < node->promise_until_ns;
+	node->now_ns < node->promise_until_ns;
 	bool		released = (message->flags & RAFT_FLAG_HAS_TOKEN) != 0 &&
-		message->token_leader == node->promise_leader &&
-		message->token_term == node->promise_term;
+	message->token_leader == node->promise_leader &&
+	message->token_term == node->promise_term;
 
 	if (node->storage_failed)
 		return RAFT_REFUSAL_STORAGE;

@@ -55,7 +55,7 @@ send_round(RaftNode *node)
 	int32_t		successor = handover_choose_successor(node);
 	uint64_t	promise = raft_promise_ns(timings);
 	uint64_t	expiry = node->now_ns +
-		raft_usable_promise_ns(promise, timings->max_clock_drift_ppm);
+	raft_usable_promise_ns(promise, timings->max_clock_drift_ppm);
 	int32_t		i;
 
 	node->round++;

@@ -134,7 +134,7 @@ static void
 forget_state(RaftNode *node)
 {
 	uint64_t	term = node->wanted.term > node->max_known_term ?
-		node->wanted.term : node->max_known_term;
+	node->wanted.term : node->max_known_term;
 
 	/* A record must not name a term that raft_init() would refuse. */
 	if (term >= RAFT_TERM_LIMIT - RAFT_FORGET_TERM_JUMP)

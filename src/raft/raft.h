@@ -134,7 +134,8 @@ typedef enum RaftRefusal
 #define RAFT_FLAG_GRANTED			0x01	/* replies: the vote is granted */
 #define RAFT_FLAG_SILENT			0x02	/* sender is in its silent period */
 #define RAFT_FLAG_LEADER			0x04	/* sender leads with a lease */
-#define RAFT_FLAG_HAS_TOKEN			0x08	/* token_leader, token_term are set */
+#define RAFT_FLAG_HAS_TOKEN			0x08	/* token_leader, token_term are
+											 * set */
 #define RAFT_FLAGS_ALL				0x0f
 
 /*
@@ -222,8 +223,8 @@ typedef struct RaftTimings
 {
 	uint64_t	heartbeat_interval_ns;	/* >= 1 ms */
 	uint64_t	election_timeout_min_ns;	/* >= 5 heartbeats, less 1.5
-											 * heartbeats at most the cap of
-											 * a promise */
+											 * heartbeats at most the cap of a
+											 * promise */
 	uint64_t	election_timeout_max_ns;	/* > election_timeout_min_ns */
 	uint32_t	max_clock_drift_ppm;	/* bound on the clocks' rate error, 0
 										 * ... 200000 */
