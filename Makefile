@@ -19,14 +19,15 @@
 #:   make soak            TAP tests over and over, for HOURS=1 or until one fails
 #:   make failover        kill the leader of three nodes 50 times and measure how
 #:                        long it takes; KILLS=n, WHAT=power kills all at once
+#:   make idle            what three idle nodes cost, over SECONDS=60
 #:   make installcheck    regression and TAP tests, after make install
 #:
 #: Change
 #:   make format          lay out C and Perl, renew typedefs.list
 #:   make lint            layout, layers, exports, static analysis, hygiene
 #:
-#: demo, check, check-core, failover, soak, format and lint install the Debian
-#: packages that they lack first; what starts servers drops root by itself.
+#: demo, check, check-core, failover, idle, soak, format and lint install the
+#: Debian packages that they lack first; what starts servers drops root by itself.
 
 MODULE_big = pg_leader
 EXTENSION = pg_leader
@@ -61,7 +62,7 @@ DEV = script/dev
 # redefining it draws a warning.  So: only goals of ours - PGXS is not needed,
 # and perhaps not installed yet; "check" among others - each goal gets a make
 # of its own, in order; anything else - PGXS.
-OUR_GOALS = check check-core demo failover format help lint soak
+OUR_GOALS = check check-core demo failover format help idle lint soak
 GOALS := $(or $(MAKECMDGOALS),all)
 .DEFAULT_GOAL := all
 .PHONY: $(OUR_GOALS)
@@ -123,6 +124,10 @@ demo:
 failover:
 	@$(DEV)/install_packages.sh check
 	@$(DEV)/as_test_user.sh $(DEV)/failover.sh $(or $(KILLS),50) $(WHAT)
+
+idle:
+	@$(DEV)/install_packages.sh check
+	@$(DEV)/as_test_user.sh $(DEV)/idle.sh $(or $(SECONDS),60)
 
 soak:
 	@$(DEV)/install_packages.sh check

@@ -1,6 +1,4 @@
 
-=pod
-
 =head1 NAME
 
 PgLeaderCluster - PostgreSQL servers that elect a leader, for tests
@@ -54,8 +52,6 @@ my %default_settings = (
 	election_timeout_max => '750ms');
 
 my $clusters = 0;
-
-=pod
 
 =head1 SETTING UP
 
@@ -154,8 +150,6 @@ sub _make_node
 	return;
 }
 
-=pod
-
 =item $cluster->configure($id)
 
 Appends the configuration of node $id to its postgresql.conf.  For data
@@ -192,8 +186,6 @@ sub configure
 	return;
 }
 
-=pod
-
 =item $cluster->set($id, name => 'value', ...)
 
 Changes pg_leader's settings of a node in its postgresql.conf.  They take
@@ -210,8 +202,6 @@ sub set
 	return;
 }
 
-=pod
-
 =item $cluster->adopt($id, $node)
 
 Lets another PostgreSQL::Test::Cluster object be node $id, which must not run.
@@ -227,8 +217,6 @@ sub adopt
 	$self->{sessions}[$id] = undef;
 	return;
 }
-
-=pod
 
 =item $cluster->write_secret($path, $secret)
 
@@ -260,8 +248,6 @@ sub _free_udp_port
 			LocalPort => $port);
 	}
 }
-
-=pod
 
 =back
 
@@ -327,8 +313,6 @@ sub state_directory
 	return $self->{nodes}[$id]->data_dir . '/pg_leader';
 }
 
-=pod
-
 =back
 
 =head1 STARTING AND STOPPING
@@ -362,8 +346,6 @@ sub start_all
 	return;
 }
 
-=pod
-
 =item $cluster->stop($mode, @ids), $cluster->stop_all($mode)
 
 Stops nodes, by C<fast>, C<smart> or C<immediate> shutdown.
@@ -390,8 +372,6 @@ sub stop_all
 	return;
 }
 
-=pod
-
 =item $cluster->kill9($id)
 
 Kills the postmaster by SIGKILL and returns when all its children have gone
@@ -407,8 +387,6 @@ sub kill9
 	$self->_await_end($id);
 	return;
 }
-
-=pod
 
 =item $cluster->power_off($id)
 
@@ -471,8 +449,6 @@ sub _forget_session
 	return;
 }
 
-=pod
-
 =back
 
 =head1 ASKING
@@ -530,8 +506,6 @@ sub error
 	die "node $id has nothing against: $sql" if defined $session->query($sql);
 	return ($session->error, $session->sqlstate);
 }
-
-=pod
 
 =item $cluster->status($id)
 
@@ -595,8 +569,6 @@ sub counters
 		  @{ $self->ask($id, 'SELECT * FROM pg_leader_get_counters()') } };
 }
 
-=pod
-
 =head1 WAITING
 
 =over
@@ -629,8 +601,6 @@ sub wait_for
 	$self->dump_all("waited in vain for $what");
 	die "waited in vain for $what\n";
 }
-
-=pod
 
 =item $cluster->wait_for_leader(%params)
 
@@ -702,8 +672,6 @@ sub _agreed_leader
 	return defined $claimed && $claimed == $term ? [ $leader, $term ] : undef;
 }
 
-=pod
-
 =item $cluster->wait_for_no_leader(@ids)
 
 Waits until none of these nodes knows of a leader, or leads.
@@ -729,8 +697,6 @@ sub wait_for_no_leader
 		"nodes @ids to have no leader");
 	return;
 }
-
-=pod
 
 =item $cluster->wait_for_heartbeats($id, $count)
 
@@ -759,8 +725,6 @@ sub datagrams
 		q{SELECT value FROM pg_leader_get_counters() WHERE name = 'datagrams_received'}
 	);
 }
-
-=pod
 
 =head1 LOOKING CLOSER
 
@@ -791,8 +755,6 @@ sub log_size
 	return -s $self->{nodes}[$id]->logfile // 0;
 }
 
-=pod
-
 =item $cluster->wait_for_log($id, $pattern, $from)
 
 Waits until the log of a node, from an offset on, matches.
@@ -807,8 +769,6 @@ sub wait_for_log
 		sub { $self->log_of($id, $from) =~ $pattern },
 		"the log of node $id to match $pattern");
 }
-
-=pod
 
 =item $cluster->processes($id)
 
@@ -866,8 +826,6 @@ sub stop_sampler
 	return (delete $self->{sampler})->stop;
 }
 
-=pod
-
 =item $cluster->check_samples($name)
 
 Ends the sampler too, and makes two tests of what it saw: that there was a
@@ -889,8 +847,6 @@ sub check_samples
 	return @samples;
 }
 
-=pod
-
 =item $cluster->state_of($id), $cluster->state_slots($id)
 
 A node's durable state as it is on disk, whether the node runs or not: the
@@ -909,8 +865,6 @@ sub state_slots
 	my ($self, $id) = @_;
 	return PgLeaderStateFile::slots($self->state_directory($id) . '/state');
 }
-
-=pod
 
 =item $cluster->dump_all($title)
 

@@ -1,6 +1,4 @@
 
-=pod
-
 =head1 NAME
 
 PgLeaderDatagram - pg_leader's datagrams, made and read by a test
@@ -82,8 +80,6 @@ my %default = (
 	position     => '',
 	membership   => '');
 
-=pod
-
 =over
 
 =item PgLeaderDatagram::encode($secret, %fields)
@@ -102,8 +98,6 @@ sub encode
 	return $signed . tag($secret, $signed);
 }
 
-=pod
-
 =item PgLeaderDatagram::tag($secret, $signed)
 
 The last 32 bytes of a datagram that begins with these.
@@ -115,8 +109,6 @@ sub tag
 	my ($secret, $signed) = @_;
 	return defined $secret ? hmac_sha256($signed, $secret) : "\0" x 32;
 }
-
-=pod
 
 =item PgLeaderDatagram::decode($datagram)
 
@@ -133,8 +125,6 @@ sub decode
 	$fields{tag} = substr $datagram, SIGNED_SIZE;
 	return %fields;
 }
-
-=pod
 
 =item PgLeaderDatagram::fingerprint($node_count, $cluster_name)
 

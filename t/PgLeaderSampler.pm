@@ -1,6 +1,4 @@
 
-=pod
-
 =head1 NAME
 
 PgLeaderSampler - watches a cluster for two leaders at a time
@@ -47,8 +45,6 @@ use Time::HiRes qw(clock_gettime CLOCK_MONOTONIC);
 # Seconds between an answer and the next question.
 our $pause = 0.002;
 
-=pod
-
 =over
 
 =item PgLeaderSampler->start($folder, @servers)
@@ -85,8 +81,6 @@ sub start
 	return $self;
 }
 
-=pod
-
 =item $sampler->stop
 
 Ends the processes and returns all samples that were taken, as for
@@ -106,8 +100,6 @@ sub stop
 	}
 	return $self->samples;
 }
-
-=pod
 
 =item $sampler->samples
 
@@ -145,8 +137,6 @@ sub samples
 	}
 	return @samples;
 }
-
-=pod
 
 =item PgLeaderSampler::violations(@samples)
 
@@ -202,8 +192,6 @@ sub violations
 	return @found;
 }
 
-=pod
-
 =item PgLeaderSampler::leaders(@samples)
 
 One line for each term in which somebody led: who, from when to when.
@@ -238,8 +226,6 @@ sub leaders
 	return @lines;
 }
 
-=pod
-
 =item PgLeaderSampler::now()
 
 The clock of the samples, in seconds.
@@ -250,8 +236,6 @@ sub now
 {
 	return clock_gettime(CLOCK_MONOTONIC);
 }
-
-=pod
 
 =item PgLeaderSampler::sample($node, $host, $port, $file)
 

@@ -1,6 +1,4 @@
 
-=pod
-
 =head1 NAME
 
 PgLeaderSession - a database session that survives its server
@@ -31,8 +29,6 @@ use IO::Socket::UNIX;
 use Socket      qw(SOCK_STREAM);
 use Time::HiRes qw(clock_gettime CLOCK_MONOTONIC);
 
-=pod
-
 =over
 
 =item PgLeaderSession->new(%params)
@@ -61,8 +57,6 @@ sub new
 	return bless $self, $class;
 }
 
-=pod
-
 =item $session->query($sql)
 
 Returns the rows of the last result as a list of lists, NULL as undef; or
@@ -84,8 +78,6 @@ sub query
 	return undef unless $self->_send('Q', "$sql\0");
 	return $self->_read_results;
 }
-
-=pod
 
 =item $session->records($sql)
 
@@ -110,8 +102,6 @@ sub records
 	return \@records;
 }
 
-=pod
-
 =item $session->error, $session->sqlstate
 
 What went wrong in the last query; undef if nothing did.  The SQLSTATE is
@@ -130,8 +120,6 @@ sub sqlstate
 	my ($self) = @_;
 	return $self->{sqlstate};
 }
-
-=pod
 
 =item $session->close
 

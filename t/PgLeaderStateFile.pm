@@ -1,6 +1,4 @@
 
-=pod
-
 =head1 NAME
 
 PgLeaderStateFile - reads a node's durable state from its file
@@ -24,8 +22,6 @@ use constant {
 };
 
 my @standings = qw(new met ready member amnesiac);
-
-=pod
 
 =over
 
@@ -63,8 +59,6 @@ sub slots
 	}
 	return @slots;
 }
-
-=pod
 
 =item PgLeaderStateFile::newest($path)
 

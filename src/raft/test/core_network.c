@@ -51,8 +51,9 @@ network_random_below(Network *network, uint64_t limit)
 static uint64_t
 local_ns(const NetworkNode *node, uint64_t real_ns)
 {
-	return CORE_START_NS + (uint64_t) ((int64_t) real_ns +
-									   (int64_t) real_ns / PPM * node->clock_ppm);
+	int64_t		elapsed = (int64_t) real_ns;
+
+	return CORE_START_NS + (uint64_t) (elapsed + elapsed * node->clock_ppm / PPM);
 }
 
 /* The first real time at which the node's clock shows that or more. */

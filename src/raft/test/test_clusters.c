@@ -22,8 +22,18 @@ static const int32_t sizes[] = {1, 2, 3, 4, 5, 7, 25};
 static int32_t
 start_cluster(Network *network, int32_t count)
 {
+	int32_t		leader;
+	int32_t		i;
+
 	network_start(network, count, seed + (uint64_t) count, RAFT_NEW);
-	return network_await_agreement(network, SECONDS(10));
+	leader = network_await_agreement(network, SECONDS(10));
+
+	/* The last one may know of the leader before it is a member. */
+	network_run_for(network, 5 * HEARTBEAT_NS);
+	for (i = 0; i < count; i++)
+		assert_int_equal(network->nodes[i].core.disk.standing, RAFT_MEMBER);
+	assert_int_equal(network_leader(network), leader);
+	return leader;
 }
 
 static void
@@ -700,6 +710,9 @@ run_chaos(int32_t count, uint64_t run_seed, int turns)
 		if (!network.nodes[i].up)
 			network_restart(&network, i);
 	}
+
+	/* A lease that is about to run out may still do so. */
+	network_run_for(&network, TIMEOUT_MIN_NS);
 	(void) network_await_agreement(&network, SECONDS(15));
 	leases = network.lease_count;
 	network_run_for(&network, SECONDS(10));

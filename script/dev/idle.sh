@@ -1,0 +1,24 @@
+#!/bin/bash
+# idle.sh [SECONDS]
+#
+# What three idle nodes cost at the default timings: processor time of each
+# node's workers, as /proc counts it, over SECONDS (60), and whether anything
+# was written to a state file meanwhile, which is not to be.
+set -euo pipefail
+. "$(dirname "$0")/environment.sh"
+
+seconds=${1:-60}
+case $seconds in
+	'' | *[!0-9]* | 0) die "\"$seconds\" is no number of seconds" ;;
+esac
+
+heading "temporary installation"
+script/dev/stage.sh build/stage
+# shellcheck source=/dev/null
+. build/stage/env
+export TESTDIR=$top
+rm -rf tmp_check
+mkdir -p tmp_check/log
+
+heading "three idle nodes, $seconds s"
+perl -I "$PG_TEST_PERL" -I t script/dev/idle.pl "$seconds"
