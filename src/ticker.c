@@ -601,7 +601,7 @@ log_verdict(StateVerdict verdict, RaftStanding standing, const char *note)
 				 errdetail("%s The node neither votes nor leads, as it cannot know what it has promised.",
 						   verdict == STATE_VALID ?
 						   "That was found at an earlier start." : note),
-				 errhint("Restore the right state file and restart the server; or, if no node of the cluster can be harmed by what this one forgot, call pg_leader_forget_state().")));
+				 errhint("Find out how it was lost.  Then pg_leader_forget_state() lets the node take part again, if no other can be harmed by what this one forgot.")));
 	else if (verdict == STATE_REBORN)
 		ereport(LOG,
 				(errmsg("node %d starts in a cluster of another name or size, keeping its term",

@@ -26,9 +26,8 @@ foreach my $round (1 .. 2)
 	# Any of the server's processes will do.
 	kill 'KILL', $cluster->value($old, 'SELECT pg_backend_pid()');
 
-	($leader, my $new_term) = $cluster->wait_for_leader(
-		among => \@others,
-		above => $term);
+	# On a busy machine it may be the old one again.
+	($leader, my $new_term) = $cluster->wait_for_leader(above => $term);
 	cmp_ok($new_term, '>', $term, "crash $round: a new term");
 	$cluster->wait_for(
 		sub {

@@ -43,6 +43,12 @@ extend_lease(RaftNode *node)
 		event.type = RAFT_EVENT_LEASE_BEGUN;
 		event.reason = RAFT_REASON_ELECTED;
 		outbox_event(node, &event);
+
+		/*
+		 * Only now is there a successor to be named: tell it at once, so that
+		 * a leader which dies young has last words that help.
+		 */
+		node->heartbeat_ns = node->now_ns;
 	}
 	node->lease_end_ns = reached;
 }
@@ -127,6 +133,10 @@ step_down(RaftNode *node, RaftReason reason)
 	election_become_follower(node, reason);
 	node->election_deadline_ns = node->now_ns + timings->election_timeout_max_ns +
 		raft_random_below(node, timings->election_timeout_max_ns + 1);
+
+	/* Alone there is nobody to stay back for. */
+	if (node->config.node_count == 1)
+		node->election_deadline_ns = node->now_ns;
 }
 
 static uint64_t

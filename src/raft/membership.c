@@ -60,11 +60,11 @@ membership_note_peer(RaftNode *node, const RaftMessage *message)
 	if (node->wanted.standing == RAFT_AMNESIAC)
 		return;
 
-	if (message->generation_seen > node->durable.generation)
-		membership_become_amnesiac(node, RAFT_AMNESIA_ROLLED_BACK);
-	else if (is_being_born(node) && message->standing <= RAFT_MEMBER &&
-			 (int) message->standing >= (int) node->wanted.standing + 2)
+	if (is_being_born(node) && message->standing <= RAFT_MEMBER &&
+		(int) message->standing >= (int) node->wanted.standing + 2)
 		membership_become_amnesiac(node, RAFT_AMNESIA_LEFT_BEHIND);
+	else if (message->generation_seen > node->durable.generation)
+		membership_become_amnesiac(node, RAFT_AMNESIA_ROLLED_BACK);
 }
 
 /* Does this node, on its way up, still wait for that peer? */

@@ -245,8 +245,12 @@ raft_persisted(RaftNode *node, uint64_t now_ns, uint64_t storage_ns,
 			election_arm_first(node);
 	}
 
-	expire(node);
+	/*
+	 * Before what has expired, as this is no message that waited: a node that
+	 * is alone must be electable however slow its disk is.
+	 */
 	election_own_vote_durable(node);
+	expire(node);
 	membership_climb(node);
 }
 
@@ -432,7 +436,9 @@ message_is_plausible(const RaftNode *node, const RaftMessage *message)
 	if (message->from < 0 || message->from >= node->config.node_count ||
 		message->from == node->config.node_id ||
 		message->to != node->config.node_id ||
-		message->from_session == 0)
+		message->from_session == 0 ||
+		message->known_leader < RAFT_NO_NODE ||
+		message->known_leader >= node->config.node_count)
 		return false;
 
 	/*
@@ -671,6 +677,11 @@ raft_reconfigure(RaftNode *node, const RaftTimings *timings, uint64_t now_ns,
 	if (node->role == RAFT_LEADER &&
 		node->heartbeat_ns > node->now_ns + timings->heartbeat_interval_ns)
 		node->heartbeat_ns = node->now_ns + timings->heartbeat_interval_ns;
+
+	/* Priority 0 never leads. */
+	if (node->role == RAFT_LEADER && timings->priority == 0)
+		handover_resign(node, handover_choose_successor(node),
+						RAFT_REASON_STEP_DOWN);
 	return RAFT_OK;
 }
 

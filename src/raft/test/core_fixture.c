@@ -690,6 +690,9 @@ core_lead(Core *core)
 			core_ack(core, i, 1, PROMISE_NS);
 	}
 	assert_true(core_lease_is_valid(core));
+
+	/* The round that tells who would follow. */
+	core_tick(core, core->now_ns);
 }
 
 /* ----------

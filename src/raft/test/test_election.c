@@ -496,6 +496,22 @@ test_retries_stay_within_the_longest_timeout(void **state)
 	core_free(&core);
 }
 
+/* A node that is alone is elected however long its disk takes. */
+static void
+test_single_node_with_a_slow_disk(void **state)
+{
+	Core		core;
+
+	(void) state;
+	core_init(&core, 0, 1, core_record(RAFT_MEMBER, 5, 0));
+	core.write_ns = SECONDS(30);
+	core_boot(&core, true);
+	core_run_until_role(&core, RAFT_LEADER);
+	assert_int_equal(core.disk.term, 6);
+	assert_true(core_lease_is_valid(&core));
+	core_free(&core);
+}
+
 /* Who did not answer may not know our session: it is probed at once. */
 static void
 test_failed_round_probes(void **state)
@@ -555,6 +571,7 @@ main(void)
 		cmocka_unit_test(test_grant_after_the_round_deadline_is_too_late),
 		cmocka_unit_test(test_retries_spread_more_and_more),
 		cmocka_unit_test(test_retries_stay_within_the_longest_timeout),
+		cmocka_unit_test(test_single_node_with_a_slow_disk),
 		cmocka_unit_test(test_failed_round_probes),
 		cmocka_unit_test(test_one_node_elects_itself),
 	};

@@ -610,25 +610,26 @@ test_leader_that_meets_a_higher_term_in_a_refusal(void **state)
 	core_free(&core);
 }
 
-/* A leader that may not lead any more leaves the next term to others. */
+/* A leader that may not lead any more resigns, and leaves it to others. */
 static void
-test_leader_of_priority_zero_does_not_hand_over_to_itself(void **state)
+test_leader_resigns_when_its_priority_becomes_zero(void **state)
 {
 	Core		core;
 	RaftTimings timings = core_timings();
-	RaftMessage reject;
+	uint64_t	term;
 
 	(void) state;
 	core_start_member(&core, 0, 3, 5);
 	core_lead(&core);
+	term = core.disk.term;
 	timings.priority = 0;
-	core_reconfigure(&core, &timings);
-	reject = core_message(&core, RAFT_MESSAGE_HEARTBEAT_REJECT, 2, 9);
-	core_receive(&core, &reject);
+	assert_int_equal(core_reconfigure(&core, &timings), RAFT_OK);
+	assert_int_equal(core.cell_end_ns, 0);
 	assert_int_equal(core_view(&core).role, RAFT_FOLLOWER);
-	assert_int_equal(core.disk.term, 9);
+	assert_int_equal(core_count_sent(&core, RAFT_MESSAGE_TIMEOUT_NOW, ANYBODY), 1);
+	assert_int_equal(core_count_sent(&core, RAFT_MESSAGE_RESIGN, ANYBODY), 1);
 	core_run_until(&core, core.now_ns + SECONDS(20));
-	assert_int_equal(core.disk.term, 9);
+	assert_int_equal(core.disk.term, term);
 	core_free(&core);
 }
 
@@ -687,7 +688,7 @@ main(void)
 		cmocka_unit_test(test_candidate_that_led_before_sends_no_heartbeats),
 		cmocka_unit_test(test_leader_that_meets_a_higher_term),
 		cmocka_unit_test(test_leader_that_meets_a_higher_term_in_a_refusal),
-		cmocka_unit_test(test_leader_of_priority_zero_does_not_hand_over_to_itself),
+		cmocka_unit_test(test_leader_resigns_when_its_priority_becomes_zero),
 		cmocka_unit_test(test_leader_that_hears_a_later_leader),
 	};
 

@@ -83,22 +83,35 @@ test_heartbeats_leave_at_each_interval(void **state)
 	(void) state;
 	start_leader(&core, 3);
 	elected_ns = core.now_ns;
+	heartbeat = core_sent(&core, RAFT_MESSAGE_HEARTBEAT, 2);
+	assert_non_null(heartbeat);
+	assert_int_equal(heartbeat->successor, RAFT_NO_NODE);
+
+	/* With the lease there is a successor, and the others learn it at once. */
+	core_ack(&core, 1, 1, PROMISE_NS);
+	assert_true(raft_next_deadline(core.raft) == core.now_ns);
+	core_tick(&core, core.now_ns);
+	heartbeat = core_sent(&core, RAFT_MESSAGE_HEARTBEAT, 2);
+	assert_non_null(heartbeat);
+	assert_int_equal(heartbeat->round, 2);
+	assert_int_equal(heartbeat->successor, 1);
+
 	for (i = 1; i <= 5; i++)
 	{
-		core_ack(&core, 1, (uint64_t) i, PROMISE_NS);
+		core_ack(&core, 1, (uint64_t) i + 1, PROMISE_NS);
 		core_run_until(&core, elected_ns + i * HEARTBEAT_NS - 1);
 		assert_int_equal(core_count_sent(&core, RAFT_MESSAGE_HEARTBEAT, ANYBODY), 0);
 		core_run_until(&core, elected_ns + i * HEARTBEAT_NS);
 		heartbeat = core_sent(&core, RAFT_MESSAGE_HEARTBEAT, 2);
 		assert_non_null(heartbeat);
-		assert_int_equal(heartbeat->round, i + 1);
+		assert_int_equal(heartbeat->round, i + 2);
 		assert_int_equal(heartbeat->subject_term, 6);
 		assert_int_equal(heartbeat->promise_ns, PROMISE_NS);
 		assert_int_equal(heartbeat->rank, RAFT_NO_RANK);
 		assert_true(heartbeat->flags & RAFT_FLAG_LEADER);
 		assert_int_equal(heartbeat->successor, 1);
 	}
-	assert_int_equal(raft_counters(core.raft)->heartbeats_sent, 12);
+	assert_int_equal(raft_counters(core.raft)->heartbeats_sent, 14);
 	core_free(&core);
 }
 
@@ -120,7 +133,8 @@ test_heartbeats_tell_the_step_between_timers(void **state)
 					 3 * MS(30) + 2 * MS(1));
 
 	/* Node 2 is heard no more; of node 1 there is a short round trip. */
-	for (round = 2; round < 40; round++)
+	core_run_until(&core, core.now_ns + MS(30));
+	for (round = 3; round < 40; round++)
 	{
 		core_ack(&core, 1, round, PROMISE_NS);
 		core_run_until(&core, core.now_ns + HEARTBEAT_NS);
@@ -274,7 +288,7 @@ test_acknowledgements_of_other_rounds_do_not_count(void **state)
 	assert_int_equal(raft_counters(core.raft)->heartbeats_acknowledged, 0);
 
 	/* One that has fallen out of the ring: its place is taken. */
-	for (i = 1; i <= RAFT_ROUND_HISTORY; i++)
+	for (i = 1; i < RAFT_ROUND_HISTORY; i++)
 	{
 		core_ack(&core, 2, (uint64_t) i, PROMISE_NS);
 		core_run_until(&core, core.now_ns + HEARTBEAT_NS);
@@ -310,6 +324,7 @@ test_hung_ticker_loses_the_lease(void **state)
 {
 	Core		core;
 	uint64_t	sent_ns;
+	uint64_t	term;
 	int			i;
 
 	(void) state;
@@ -326,10 +341,14 @@ test_hung_ticker_loses_the_lease(void **state)
 	core_boot(&core, true);
 	core_run_until_role(&core, RAFT_LEADER);
 	assert_true(core.cell_end_ns == core.now_ns + usable_ns());
+	term = core_view(&core).term;
 	core_tick(&core, core.cell_end_ns);
-	assert_int_equal(core_view(&core).role, RAFT_FOLLOWER);
-	assert_int_equal(core.cell_end_ns, 0);
-	assert_int_equal(core_view(&core).role_reason, RAFT_REASON_QUORUM_LOST);
+	assert_int_equal(raft_counters(core.raft)->lease_lapses, 1);
+
+	/* Alone it need not stay back: it leads again, in another term. */
+	assert_int_equal(core_view(&core).role, RAFT_LEADER);
+	assert_true(core_view(&core).term == term + 1);
+	assert_true(core.cell_end_ns == core.now_ns + usable_ns());
 	core_free(&core);
 }
 

@@ -329,7 +329,14 @@ test_two_steps_behind_is_amnesia(void **state)
 			bool		behind = other <= RAFT_MEMBER && other >= own + 2;
 
 			start_standing(&core, 3, own, 0);
+
+			/* Told as what it is, also where the generation says it too. */
 			probe = core_message(&core, RAFT_MESSAGE_PROBE, 1, 0);
+			if (behind)
+			{
+				probe.type = RAFT_MESSAGE_PROBE_REPLY;
+				probe.generation_seen = core.disk.generation + 7;
+			}
 			probe.standing = other;
 			core_receive(&core, &probe);
 			assert_int_equal(core.disk.standing, behind ? RAFT_AMNESIAC : own);
