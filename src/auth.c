@@ -125,9 +125,10 @@ auth_enabled(void)
 	return secret_length > 0;
 }
 
-bool
-auth_tag(void *context, const uint8_t *data, size_t length,
-		 uint8_t tag[WIRE_TAG_SIZE])
+/* A WireTagFunction: HMAC-SHA256 by the secret; false if out of memory. */
+static bool
+sign(void *context, const uint8_t *data, size_t length,
+	 uint8_t tag[WIRE_TAG_SIZE])
 {
 	pg_hmac_ctx *hmac;
 	bool		ok;
@@ -150,18 +151,19 @@ auth_tag(void *context, const uint8_t *data, size_t length,
 	return ok;
 }
 
-bool
-auth_tags_equal(const uint8_t *left, const uint8_t *right)
-{
-	return timingsafe_bcmp(left, right, WIRE_TAG_SIZE) == 0;
-}
-
-bool
-auth_verify(void *context, const uint8_t *data, size_t length,
-			const uint8_t *tag)
+/* A WireVerifyFunction.  Takes the same time wherever two tags differ. */
+static bool
+verify(void *context, const uint8_t *data, size_t length, const uint8_t *tag)
 {
 	uint8_t		expected[WIRE_TAG_SIZE];
 
-	return auth_tag(context, data, length, expected) &&
-		auth_tags_equal(expected, tag);
+	return sign(context, data, length, expected) &&
+		timingsafe_bcmp(expected, tag, WIRE_TAG_SIZE) == 0;
+}
+
+void
+auth_set_up_wire(WireConfig *wire)
+{
+	wire->tag = auth_enabled() ? sign : NULL;
+	wire->verify = auth_enabled() ? verify : NULL;
 }

@@ -29,17 +29,9 @@ extern void auth_load(const char *path);
 extern bool auth_enabled(void);
 
 /*
- * A WireTagFunction: tag of data by the secret; false if out of memory.
- * Needs a loaded secret and a resource owner; context is not used.
+ * Fill in the functions that sign and verify by the secret, or none if none
+ * has been loaded.  They need a resource owner.
  */
-extern bool auth_tag(void *context, const uint8_t *data, size_t length,
-					 uint8_t tag[WIRE_TAG_SIZE]);
-
-/* Do two tags agree?  Takes the same time wherever they differ. */
-extern bool auth_tags_equal(const uint8_t *left, const uint8_t *right);
-
-/* A WireVerifyFunction: is this the tag of data?  Likewise. */
-extern bool auth_verify(void *context, const uint8_t *data, size_t length,
-						const uint8_t *tag);
+extern void auth_set_up_wire(WireConfig *wire);
 
 #endif							/* PG_LEADER_AUTH_H */

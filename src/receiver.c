@@ -350,14 +350,7 @@ set_up(dsm_segment *segment)
 {
 	PeerAddress listen_address;
 
-	wire_config.fingerprint = config_fingerprint;
-	wire_config.node_id = config_node_id;
-	wire_config.node_count = config_peers.count;
-	if (auth_enabled())
-	{
-		wire_config.tag = auth_tag;
-		wire_config.verify = auth_verify;
-	}
+	worker_set_up_wire(&wire_config);
 	if (!session_table_init(&sessions, queues_session(segment),
 							config_peers.count, draw_number()))
 		elog(ERROR, "could not set up table of sessions");

@@ -41,7 +41,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "auth.h"
 #include "clock.h"
 #include "config.h"
 #include "miscadmin.h"
@@ -323,15 +322,7 @@ set_up(dsm_segment *segment)
 {
 	PeerAddress source;
 
-	wire_config.fingerprint = config_fingerprint;
-	wire_config.node_id = config_node_id;
-	wire_config.node_count = config_peers.count;
-	if (auth_enabled())
-	{
-		wire_config.tag = auth_tag;
-		wire_config.verify = auth_verify;
-	}
-
+	worker_set_up_wire(&wire_config);
 	outbox = queue_attach_reader(segment, QUEUE_OUTBOX);
 
 	/*

@@ -68,7 +68,7 @@ typedef struct Ticker
 	MemoryContext turn_context; /* reset after each turn of the main loop */
 	LogLines	lines;
 
-	volatile sig_atomic_t writing;	/* within a write of the state file */
+	volatile sig_atomic_t at_disk;	/* the disk may keep us waiting */
 	bool		mirror_pending; /* the other slot is out of date */
 	bool		file_lost;		/* deleted or replaced under our feet */
 	uint64		storage_checked_ns;
@@ -99,7 +99,7 @@ draw(void)
 static void
 end_lease_at_exit(int code, Datum arg)
 {
-	ticker.writing = false;
+	ticker.at_disk = false;
 	lease_cell_revoke(&shared_state->lease,
 					  lease_cell_term(&shared_state->lease));
 
@@ -111,17 +111,34 @@ end_lease_at_exit(int code, Datum arg)
 }
 
 /*
- * SIGTERM.  A write to a sick disk may take for ever, and the server's
- * shutdown waits for this process: so it ends from within the write, which
- * holds nothing that the end would need (as the startup process does from
- * within restore_command).  The record is on disk or not, as after a crash.
+ * SIGTERM.  A sick disk may take for ever, and the server's shutdown waits for
+ * this process: so it ends from within the call, which holds nothing that the
+ * end would need (as the startup process does from within restore_command).
+ * The record is on disk or not, as after a crash.
  */
 static void
 handle_shutdown_request(SIGNAL_ARGS)
 {
-	if (ticker.writing)
+	if (ticker.at_disk)
 		proc_exit(0);
 	SignalHandlerForShutdownRequest(postgres_signal_arg);
+}
+
+/* Before each call that may wait for the disk. */
+static void
+begin_disk_access(void)
+{
+	ticker.at_disk = true;
+
+	/* A signal that came before this is not acted on until the call ends. */
+	if (ShutdownRequestPending)
+		proc_exit(0);
+}
+
+static void
+end_disk_access(void)
+{
+	ticker.at_disk = false;
 }
 
 /* Wait, and end if the postmaster has died. */
@@ -185,10 +202,10 @@ persist(const RaftDurable *durable)
 	int			write_errno;
 	uint64		suppressed;
 
-	ticker.writing = true;
+	begin_disk_access();
 	written = state_file_write(ticker.state_file, durable);
 	write_errno = errno;
-	ticker.writing = false;
+	end_disk_access();
 	end_ns = clock_now_ns();
 
 	if (written)
@@ -635,10 +652,12 @@ start_node(uint64 session)
 	 * shared state is read without the lock.
 	 */
 	choose_first_timings(&config.timings);
+	begin_disk_access();
 	verdict = state_file_load(ticker.state_file, config_node_id,
 							  ticker.node_count, config_fingerprint,
 							  config_initial_state_new, &durable,
 							  note, sizeof(note));
+	end_disk_access();
 	remember_past(&verdict, &durable, note, sizeof(note));
 	log_verdict(verdict, durable.standing, note);
 	if (verdict != STATE_VALID && verdict != STATE_BORN)
@@ -790,9 +809,9 @@ pg_leader_ticker_main(Datum main_arg)
 		if (ticker.mirror_pending && !more)
 		{
 			ticker.mirror_pending = false;
-			ticker.writing = true;
+			begin_disk_access();
 			state_file_mirror(ticker.state_file);
-			ticker.writing = false;
+			end_disk_access();
 		}
 
 		if (queue_flush(ticker.outbox) == QUEUE_DETACHED)

@@ -14,6 +14,7 @@
 #include <limits.h>
 #include <signal.h>
 
+#include "auth.h"
 #include "clock.h"
 #include "config.h"
 #include "miscadmin.h"
@@ -83,6 +84,16 @@ worker_begin(WorkerKind kind)
 	on_shmem_exit(clear_slot, Int32GetDatum(kind));
 	pg_atomic_write_u32(&slot->pid, MyProcPid);
 	pg_atomic_fetch_add_u64(&slot->starts, 1);
+}
+
+void
+worker_set_up_wire(WireConfig *wire)
+{
+	memset(wire, 0, sizeof(WireConfig));
+	wire->fingerprint = config_fingerprint;
+	wire->node_id = config_node_id;
+	wire->node_count = config_peers.count;
+	auth_set_up_wire(wire);
 }
 
 long

@@ -24,6 +24,9 @@
  */
 extern void worker_begin(WorkerKind kind);
 
+/* How this node encodes and checks datagrams, from settings and secret. */
+extern void worker_set_up_wire(WireConfig *wire);
+
 /* Milliseconds from now until then, rounded up, for WaitLatch(); -1: never. */
 extern long worker_timeout_ms(uint64 now_ns, uint64 deadline_ns);
 

@@ -34,3 +34,16 @@ tree_files()
 		-o -type f ! -name '*.o' ! -name '*.so' ! -name '*.bc' ! -name '*.a' \
 		! -path ./src/exports.list ! -path './regression.*' -printf '%P\n' | sort
 }
+
+# Make the temporary installation, and put it into the environment of what
+# follows.  Logs of tests go to tmp_check, which is emptied.
+use_temporary_installation()
+{
+	heading "temporary installation"
+	script/dev/stage.sh build/stage
+	# shellcheck source=/dev/null
+	. build/stage/env
+	export TESTDIR=$top
+	rm -rf tmp_check
+	mkdir -p tmp_check/log
+}

@@ -23,13 +23,7 @@ case $what in
 	*) die "\"$what\" is neither postmaster nor power" ;;
 esac
 
-heading "temporary installation"
-script/dev/stage.sh build/stage
-# shellcheck source=/dev/null
-. build/stage/env
-export TESTDIR=$top
-rm -rf tmp_check
-mkdir -p tmp_check/log
+use_temporary_installation
 
 heading "$kills kills ($what)"
 perl -I "$PG_TEST_PERL" -I t script/dev/failover.pl "$kills" "$what"

@@ -12,13 +12,7 @@ case $seconds in
 	'' | *[!0-9]* | 0) die "\"$seconds\" is no number of seconds" ;;
 esac
 
-heading "temporary installation"
-script/dev/stage.sh build/stage
-# shellcheck source=/dev/null
-. build/stage/env
-export TESTDIR=$top
-rm -rf tmp_check
-mkdir -p tmp_check/log
+use_temporary_installation
 
 heading "three idle nodes, $seconds s"
 perl -I "$PG_TEST_PERL" -I t script/dev/idle.pl "$seconds"

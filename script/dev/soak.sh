@@ -8,11 +8,7 @@ set -euo pipefail
 seconds=$(awk -v hours="${HOURS:-1}" 'BEGIN { if (hours + 0 <= 0) exit 1; printf "%d", hours * 3600 }') ||
 	die "HOURS=$HOURS is no number of hours"
 
-heading "temporary installation"
-script/dev/stage.sh build/stage
-# shellcheck source=/dev/null
-. build/stage/env
-export TESTDIR=$top
+use_temporary_installation
 
 heading "TAP tests for ${HOURS:-1} h"
 round=0
