@@ -18,6 +18,9 @@
 #define LEADERLESS_NOTE_NS	(5 * NS_PER_S)
 #define AMNESIA_NOTE_NS		(60 * NS_PER_S)
 
+/* Two leaders of one term are heard of with every heartbeat. */
+#define RIVALS_NOTE_NS		(60 * NS_PER_S)
+
 /* Peers that one line tells of at most. */
 #define PEERS_PER_LINE_MAX	10
 
@@ -205,12 +208,18 @@ log_lines_event(LogLines *lines, const RaftEvent *event)
 									 event->term)));
 			break;
 		case RAFT_EVENT_INVARIANT:
+			if (event->at_ns < lines->next_rivals_ns)
+				break;
+			lines->next_rivals_ns = event->at_ns + RIVALS_NOTE_NS;
 			ereport(WARNING,
 					(errcode(ERRCODE_INTERNAL_ERROR),
 					 errmsg("nodes %d and %d both lead in term " UINT64_FORMAT,
-							lines->node_id, event->other, event->term),
+							event->leader, event->other, event->term),
+					 event->role == RAFT_LEADER ?
 					 errdetail("Node %d has given up leadership.",
-							   lines->node_id),
+							   lines->node_id) :
+					 errdetail("Node %d goes on following node %d.",
+							   lines->node_id, event->leader),
 					 errhint("Look for two servers with the same pg_leader.node_id, or for a state directory that was restored from a copy.")));
 			break;
 		case RAFT_EVENT_STORAGE_FAILED:

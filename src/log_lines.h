@@ -27,6 +27,7 @@ typedef struct LogLines
 	uint64		outside_since_ns;	/* not a MEMBER since; 0: is one */
 	uint64		storage_failed_since_ns;	/* 0: state can be written */
 	uint64		next_note_ns;	/* when to say next what is missing */
+	uint64		next_rivals_ns; /* when to say next that two nodes lead */
 } LogLines;
 
 /* Start of the ticker, right after raft_init(). */
