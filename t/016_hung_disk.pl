@@ -1,0 +1,262 @@
+# If this broke, a disk that does not answer, or a worker that does not keep up
+# with its queue, would keep PostgreSQL from stopping, or a cluster from having
+# a leader.
+#
+# t/hung_disk.c makes the disk under a node's state file hang on demand.
+
+use strict;
+use warnings;
+
+use FindBin;
+use IO::Socket::INET;
+use lib $FindBin::RealBin;
+use PgLeaderCluster;
+use PgLeaderDatagram;
+use POSIX ();
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $compiler = $ENV{CC} // 'cc';
+plan skip_all => "there is no C compiler \"$compiler\""
+  if system("$compiler --version >/dev/null 2>&1") != 0;
+
+my $folder  = PostgreSQL::Test::Utils::tempdir();
+my $library = "$folder/hung_disk.so";
+system_or_bail("$compiler -shared -fPIC -o '$library'"
+	  . " '$FindBin::RealBin/hung_disk.c'");
+
+my $cluster = PgLeaderCluster->new(nodes => 3);
+
+# The disk of node $id hangs as long as this file exists.
+sub flag
+{
+	my ($id) = @_;
+	return "$folder/node$id";
+}
+
+sub let_disk_hang
+{
+	my ($id) = @_;
+
+	unlink flag($id) . '.hit';
+	append_to_file(flag($id), '');
+	return;
+}
+
+sub let_disk_answer
+{
+	my ($id) = @_;
+
+	unlink flag($id) or die "could not remove \"" . flag($id) . "\": $!";
+	return;
+}
+
+sub wait_for_hang
+{
+	my ($id) = @_;
+
+	$cluster->wait_for(sub { -e flag($id) . '.hit' },
+		"the disk of node $id to hang");
+	return;
+}
+
+sub start
+{
+	my (@ids) = @_;
+
+	foreach my $id (@ids)
+	{
+		local $ENV{LD_PRELOAD} = $library;
+		local $ENV{HUNG_DISK}  = flag($id);
+		$cluster->start($id);
+	}
+	return;
+}
+
+# Nothing is written while nothing changes, so let something change: a longer
+# promise than ever has to be durable before it is given.
+my $timeout_ms = 500;
+
+sub hang_ticker
+{
+	my ($id) = @_;
+
+	let_disk_hang($id);
+	$timeout_ms += 50;
+	$cluster->set(
+		$id,
+		election_timeout_min => "${timeout_ms}ms",
+		election_timeout_max => $timeout_ms + 250 . 'ms');
+	$cluster->node($id)->reload;
+	wait_for_hang($id);
+	return;
+}
+
+# Stops the node.  An immediate shutdown kills after a while what has not
+# ended by itself, and says so; the others wait for ever.
+sub check_stops
+{
+	my ($mode, $id, $name) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+	my $from = $cluster->log_size($id);
+	$cluster->stop($mode, $id);
+	unlike($cluster->log_of($id, $from), qr/SIGKILL|PANIC/, $name);
+	return;
+}
+
+start($cluster->ids);
+
+#
+# The leader's disk hangs: another node leads, and the server can be stopped
+#
+
+my ($leader, $term) = $cluster->wait_for_leader;
+foreach my $mode (qw(fast smart immediate))
+{
+	my @others = grep { $_ != $leader } $cluster->ids;
+
+	hang_ticker($leader);
+	my ($next, $next_term) = $cluster->wait_for_leader(
+		among => \@others,
+		above => $term);
+	isnt($next, $leader, "$mode shutdown: another node leads");
+	is($cluster->value($leader, 'SELECT pg_leader_is_leader()'),
+		'f', "$mode shutdown: the node whose disk hangs does not");
+	check_stops($mode, $leader, "$mode shutdown while the disk hangs");
+
+	let_disk_answer($leader);
+	start($leader);
+	($leader, $term) = $cluster->wait_for_leader;
+}
+
+# It hangs from the start on, when the state file is read.
+my ($node, $other) = grep { $_ != $leader } $cluster->ids;
+$cluster->stop('fast', $node);
+let_disk_hang($node);
+start($node);
+wait_for_hang($node);
+is($cluster->status($node)->{role}, 'down', 'a disk hangs: the node is down');
+check_stops('fast', $node, 'fast shutdown while the disk hangs at the start');
+let_disk_answer($node);
+start($node);
+$cluster->wait_for_leader;
+
+#
+# Full queues.  The ticker does not take from the inbox while its disk hangs,
+# and everybody can have an answer to a Probe, so these fill the queues.
+#
+
+my $socket = IO::Socket::INET->new(
+	Proto     => 'udp',
+	LocalAddr => '127.0.0.1') or die "could not open a socket: $!";
+my $fingerprint =
+  PgLeaderDatagram::fingerprint(3, $cluster->status($node)->{cluster_name});
+my $sequence = 0;
+
+# Sends Probes in the name of another node until the counter has grown.
+sub flood
+{
+	my ($id, $counter) = @_;
+
+	my $address =
+	  pack_sockaddr_in($cluster->udp_port($id), inet_aton('127.0.0.1'));
+	my $before = $cluster->counters($id)->{$counter};
+	$cluster->wait_for(
+		sub {
+			foreach (1 .. 100)
+			{
+				my $probe = PgLeaderDatagram::encode(
+					$PgLeaderCluster::secret,
+					type         => PgLeaderDatagram::PROBE,
+					from         => $id == $other ? $node : $other,
+					to           => $id,
+					fingerprint  => $fingerprint,
+					from_session => 42,
+					sequence     => ++$sequence,
+					nonce        => $sequence,
+					generation   => 1,
+					priority     => 100);
+				defined send $socket, $probe, 0, $address
+				  or die "could not send: $!";
+			}
+			return $cluster->counters($id)->{$counter} > $before;
+		},
+		"$counter to grow on node $id");
+	return;
+}
+
+sub pids
+{
+	my ($id) = @_;
+	my $status = $cluster->status($id);
+	return join ' ', map { $status->{"${_}_pid"} } qw(receiver ticker sender);
+}
+
+# Waits until the leader counts on the node's vote ("t"), or no more ("f").
+sub wait_for_acknowledgement
+{
+	my ($id, $wanted) = @_;
+
+	$cluster->wait_for(
+		sub {
+			my $leader =
+			  $cluster->value($other, 'SELECT pg_leader_leader_id()');
+			return defined $leader
+			  && ($cluster->peers($leader)->[$id]{acknowledges} // '') eq
+			  $wanted;
+		},
+		"\"acknowledges\" of node $id to be $wanted");
+	return;
+}
+
+my $pids = pids($node);
+hang_ticker($node);
+flood($node, 'dropped_queue_full');
+pass('inbox full: what finds no room is counted');
+$cluster->wait_for_log($node, qr/dropped a datagram .* queue full/);
+wait_for_acknowledgement($node, 'f');
+
+# The disk answers again; the call looks for that when a signal comes.
+let_disk_answer($node);
+$cluster->node($node)->reload;
+wait_for_acknowledgement($node, 't');
+is(pids($node), $pids, 'inbox full: the same workers go on');
+
+hang_ticker($node);
+flood($node, 'dropped_queue_full');
+check_stops('fast', $node, 'fast shutdown while the inbox is full');
+let_disk_answer($node);
+start($node);
+wait_for_acknowledgement($node, 't');
+
+# A sender that does not run; it does so again when the shutdown has begun.
+$pids = pids($node);
+my $sender = $cluster->status($node)->{sender_pid};
+kill 'STOP', $sender;
+flood($node, 'outbox_full');
+pass('outbox full: what finds no room is counted');
+wait_for_acknowledgement($node, 'f');
+kill 'CONT', $sender;
+wait_for_acknowledgement($node, 't');
+is(pids($node), $pids, 'outbox full: the same workers go on');
+
+kill 'STOP', $sender;
+flood($node, 'outbox_full');
+my $from  = $cluster->log_size($node);
+my $waker = fork // die "could not fork: $!";
+if ($waker == 0)
+{
+	eval {
+		$cluster->wait_for_log($node, qr/received fast shutdown request/,
+			$from);
+	};
+	kill 'CONT', $sender;
+	POSIX::_exit(0);
+}
+check_stops('fast', $node, 'fast shutdown while the outbox is full');
+waitpid $waker, 0;
+
+$cluster->wait_for_leader;
+$cluster->stop_all;
+done_testing();
