@@ -20,7 +20,8 @@
 #:   make failover        kill the leader of three nodes 50 times and measure how
 #:                        long it takes; KILLS=n, WHAT=power kills all at once
 #:   make idle            what three idle nodes cost, over SECONDS=60
-#:   make installcheck    regression and TAP tests, after make install
+#:   make installcheck    regression and TAP tests, as an ordinary user, after
+#:                        make install
 #:
 #: Change
 #:   make format          lay out C and Perl, renew typedefs.list
@@ -84,7 +85,8 @@ else
 
 ifneq ($(filter-out $(OUR_GOALS),$(GOALS)),)
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
-ifeq ($(wildcard $(PGXS)),)
+SERVER_H := $(shell $(PG_CONFIG) --includedir-server 2>/dev/null)/postgres.h
+ifeq ($(and $(wildcard $(PGXS)),$(wildcard $(SERVER_H))),)
 $(error no server headers found by "$(PG_CONFIG)": install postgresql-server-dev-15, \
 or say PG_CONFIG=...; "make demo" and "make check" install what they need)
 endif

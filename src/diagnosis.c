@@ -23,6 +23,9 @@
 #define REACHABLE_MIN_NS	(3 * NS_PER_S)
 #define REACHABLE_HEARTBEATS	3
 
+/* Peers that one line tells of at most. */
+#define PEERS_PER_LINE_MAX	10
+
 uint64
 diagnosis_elapsed_ns(uint64 from_ns, uint64 to_ns)
 {
@@ -91,23 +94,26 @@ diagnosis_peer(StringInfo out, const RaftView *view, const RaftPeerView *peer,
 static void
 append_awaited(StringInfo out, const RaftPeerView *peers, int node_count)
 {
+	StringInfoData names;
 	int			awaited = 0;
 	int			id;
 
+	initStringInfo(&names);
 	for (id = 0; id < node_count; id++)
 	{
 		if (!peers[id].awaited)
 			continue;
 		awaited++;
-		if (awaited == 1)
-			appendStringInfo(out, "node %d", id);
-		else if (awaited <= NAMED_NODES_MAX)
-			appendStringInfo(out, ", %d", id);
+		if (awaited <= NAMED_NODES_MAX)
+			appendStringInfo(&names, "%s%d", awaited > 1 ? ", " : "", id);
 	}
-	if (awaited > NAMED_NODES_MAX)
-		appendStringInfo(out, " and %d more", awaited - NAMED_NODES_MAX);
 	if (awaited == 0)
 		appendStringInfoString(out, "the other nodes");
+	else
+		appendStringInfo(out, "%s %s", awaited == 1 ? "node" : "nodes",
+						 names.data);
+	if (awaited > NAMED_NODES_MAX)
+		appendStringInfo(out, " and %d more", awaited - NAMED_NODES_MAX);
 }
 
 bool
@@ -160,4 +166,54 @@ diagnosis_self(StringInfo out, const RaftView *view, const RaftPeerView *peers,
 	}
 
 	return out->len > start;
+}
+
+/* Could this node vote for itself, were it to campaign now? */
+static bool
+can_vote_for_itself(const RaftView *view)
+{
+	return view->standing == RAFT_MEMBER && !view->silent &&
+		!view->storage_failed && view->timings.priority > 0;
+}
+
+void
+diagnosis_votes(StringInfo out, const RaftView *view,
+				const RaftPeerView *peers, int node_id, int node_count,
+				uint64 now_ns)
+{
+	StringInfoData problems;
+	int			votes = can_vote_for_itself(view) ? 1 : 0;
+	int			told = 0;
+	int			left_out = 0;
+	int			id;
+
+	initStringInfo(&problems);
+	for (id = 0; id < node_count; id++)
+	{
+		StringInfoData problem;
+
+		if (id == node_id)
+			continue;
+		initStringInfo(&problem);
+		if (!diagnosis_peer(&problem, view, &peers[id], now_ns))
+			votes++;
+		else if (told == PEERS_PER_LINE_MAX)
+			left_out++;
+		else
+		{
+			told++;
+			diagnosis_separate(&problems, 0);
+			appendStringInfo(&problems, "node %d %s", id, problem.data);
+		}
+	}
+	if (left_out > 0)
+		appendStringInfo(&problems, "; and %d more nodes", left_out);
+
+	if (view->role == RAFT_PRE_CANDIDATE || view->role == RAFT_CANDIDATE)
+		votes = view->granted_count;
+	diagnosis_separate(out, 0);
+	appendStringInfo(out, "%d of %d needed votes", Min(votes, view->quorum),
+					 view->quorum);
+	if (problems.len > 0)
+		appendStringInfo(out, "; %s", problems.data);
 }

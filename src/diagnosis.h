@@ -38,6 +38,16 @@ extern bool diagnosis_self(StringInfo out, const RaftView *view,
 						   const RaftPeerView *peers, int node_count,
 						   uint64 now_ns);
 
+/*
+ * Append what is missing for a majority, "1 of 2 needed votes; node 2 silent
+ * for 12.3 s" for example, for a MEMBER that knows of no leader.  A candidate
+ * counts the votes that it has, another node those that nothing stands in the
+ * way of.  peers has node_count entries.
+ */
+extern void diagnosis_votes(StringInfo out, const RaftView *view,
+							const RaftPeerView *peers, int node_id,
+							int node_count, uint64 now_ns);
+
 /* Append "; " if something was appended since "start". */
 extern void diagnosis_separate(StringInfo out, int start);
 

@@ -21,9 +21,6 @@
 /* Two leaders of one term are heard of with every heartbeat. */
 #define RIVALS_NOTE_NS		(60 * NS_PER_S)
 
-/* Peers that one line tells of at most. */
-#define PEERS_PER_LINE_MAX	10
-
 /* When to say next what is missing, as things stand. */
 static void
 schedule_note(LogLines *lines, const RaftView *view, uint64 now_ns)
@@ -134,7 +131,7 @@ log_leader(LogLines *lines, const RaftEvent *event)
 							after)));
 		else
 			ereport(LOG,
-					(errmsg("node %d hears leader %d, but is not counted%s",
+					(errmsg("node %d, which is not counted, hears leader %d%s",
 							lines->node_id, event->leader, after)));
 	}
 }
@@ -171,7 +168,7 @@ log_standing(LogLines *lines, const RaftEvent *event)
 					(errmsg("state of node %d is lost: %s", lines->node_id,
 							raft_amnesia_name(event->amnesia)),
 					 errdetail("The node neither votes nor leads, as it cannot know what it has promised."),
-					 errhint("If this is no mistake of the configuration, pg_leader_forget_state() lets the node take part again.")));
+					 errhint("This also happens to a node that was started with another pg_leader.cluster or cluster_name for a while.  When the settings are right, pg_leader_forget_state() lets it take part again.")));
 	}
 }
 
@@ -237,61 +234,6 @@ log_lines_event(LogLines *lines, const RaftEvent *event)
 	}
 }
 
-/* Could this node vote for itself, were it to campaign now? */
-static bool
-can_vote_for_itself(const RaftView *view)
-{
-	return view->standing == RAFT_MEMBER && !view->silent &&
-		!view->storage_failed && view->timings.priority > 0;
-}
-
-/*
- * Append what is missing for a majority: votes, and who does not give one.  A
- * candidate counts those that it has, otherwise those count that nothing
- * stands in the way of.
- */
-static void
-append_missing_votes(StringInfo out, const LogLines *lines,
-					 const RaftView *view, const RaftPeerView *peers,
-					 uint64 now_ns)
-{
-	StringInfoData problems;
-	int			votes = can_vote_for_itself(view) ? 1 : 0;
-	int			told = 0;
-	int			left_out = 0;
-	int			id;
-
-	initStringInfo(&problems);
-	for (id = 0; id < lines->node_count; id++)
-	{
-		StringInfoData problem;
-
-		if (id == lines->node_id)
-			continue;
-		initStringInfo(&problem);
-		if (!diagnosis_peer(&problem, view, &peers[id], now_ns))
-			votes++;
-		else if (told == PEERS_PER_LINE_MAX)
-			left_out++;
-		else
-		{
-			told++;
-			diagnosis_separate(&problems, 0);
-			appendStringInfo(&problems, "node %d %s", id, problem.data);
-		}
-	}
-	if (left_out > 0)
-		appendStringInfo(&problems, "; and %d more nodes", left_out);
-
-	if (view->role == RAFT_PRE_CANDIDATE || view->role == RAFT_CANDIDATE)
-		votes = view->granted_count;
-	diagnosis_separate(out, 0);
-	appendStringInfo(out, "%d of %d needed votes", Min(votes, view->quorum),
-					 view->quorum);
-	if (problems.len > 0)
-		appendStringInfo(out, "; %s", problems.data);
-}
-
 void
 log_lines_note(LogLines *lines, const RaftNode *node, uint64 now_ns)
 {
@@ -326,7 +268,8 @@ log_lines_note(LogLines *lines, const RaftNode *node, uint64 now_ns)
 	}
 
 	if (view.standing == RAFT_MEMBER)
-		append_missing_votes(&missing, lines, &view, peers, now_ns);
+		diagnosis_votes(&missing, &view, peers, lines->node_id,
+						lines->node_count, now_ns);
 
 	ereport(LOG,
 			(errmsg("no leader for %s: %s",

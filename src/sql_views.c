@@ -27,7 +27,7 @@
 #include "utils/timestamp.h"
 
 /* A refused datagram of a peer is news for this long. */
-#define DROP_RECENT_NS			(10 * NS_PER_S)
+#define DROP_RECENT_NS			(3 * NS_PER_S)
 
 /* More than any of the views has. */
 #define ROW_COLUMNS_MAX			40
@@ -195,6 +195,7 @@ append_sentence(StringInfo note, const char *sentence)
 	if (sentence[0] == '\0')
 		return;
 	append_note(note, sentence);
+	note->data[note->len - strlen(sentence)] = pg_tolower((unsigned char) sentence[0]);
 	if (note->data[note->len - 1] == '.')
 		note->data[--note->len] = '\0';
 }
@@ -213,7 +214,7 @@ describe_node(const PublishedState *state, bool live, uint64 now_ns)
 		if (ticker_pid == 0)
 			append_note(&note, "the ticker process does not run");
 		else if (!state->valid || (uint32) state->ticker_pid != ticker_pid)
-			append_note(&note, "the ticker process has not read the state file yet");
+			append_note(&note, "the ticker process has not read the state file yet; the server log says whether another process holds the state directory");
 		else
 			appendStringInfo(&note, "the ticker process hangs: it has told nothing for %s",
 							 diagnosis_duration(state->published_ns, now_ns));
@@ -224,6 +225,9 @@ describe_node(const PublishedState *state, bool live, uint64 now_ns)
 						  config_peers.count, now_ns);
 	if (state->raft.standing != RAFT_MEMBER)
 		append_sentence(&note, state->state_note);
+	else if (state->raft.leader_id == RAFT_NO_NODE)
+		diagnosis_votes(&note, &state->raft, state->peers, config_node_id,
+						config_peers.count, now_ns);
 	if (!state->settings_in_force)
 	{
 		append_note(&note, "settings contradict each other, older ones are in force");

@@ -31,8 +31,13 @@ pg_major()
 has_command()	{ command -v "$1"; }
 has_header()	{ echo "#include <$1>" | gcc -E -; }
 has_perl()		{ perl -M"$1" -e 1; }
-has_pgxs()		{ [ -f "$("$PG_CONFIG" --pgxs)" ]; }
 has_server()	{ [ -x "$("$PG_CONFIG" --bindir)/postgres" ]; }
+
+# PGXS comes with Debian's client package already, the headers do not.
+has_server_dev()
+{
+	[ -f "$("$PG_CONFIG" --pgxs)" ] && [ -f "$("$PG_CONFIG" --includedir-server)/postgres.h" ]
+}
 
 # need PACKAGE WHY PROBE...
 need()
@@ -61,7 +66,7 @@ need_set()
 			need make "runs the build" has_command make
 			need gcc "compiles" has_command gcc
 			need libc6-dev "the C library's headers" has_header stdio.h
-			need "postgresql-server-dev-$major" "PostgreSQL's headers and PGXS" has_pgxs
+			need "postgresql-server-dev-$major" "PostgreSQL's headers and PGXS" has_server_dev
 			need libssl-dev "included by PostgreSQL's headers" has_header openssl/ssl.h
 			;;
 		demo)
@@ -156,7 +161,7 @@ fi
 as_root=()
 if [ "$(id -u)" -ne 0 ]; then
 	as_root=(sudo)
-	if ! sudo true; then
+	if ! command -v sudo >/dev/null || ! sudo true; then
 		echo "Missing on this machine:" >&2
 		say_missing >&2
 		die "neither root nor allowed to sudo; as root: apt-get install --no-install-recommends ${missing[*]}"

@@ -22,6 +22,8 @@ send_probe(RaftNode *node, int32_t to, uint64_t to_session, uint64_t nonce)
 	probe.to_session = to_session;
 	probe.nonce = nonce;
 	outbox_send(node, &probe);
+	node->peers[to].probe_sent_ns = node->now_ns;
+	node->peers[to].probe_nonce = nonce;
 }
 
 /* Note what every message of an accepted session tells of its sender. */
@@ -32,10 +34,6 @@ acquaintance_note_peer(RaftNode *node, const RaftMessage *message)
 
 	if (peer->session != message->from_session)
 	{
-		/* A first word may be the answer to our probe; a second is not. */
-		if (peer->session != 0)
-			peer->probe_sent_ns = 0;
-
 		/* What its former self said was said by somebody else. */
 		peer->session = message->from_session;
 		peer->reported = false;
@@ -92,7 +90,8 @@ acquaintance_receive_probe_reply(RaftNode *node, const RaftMessage *message)
 	RaftPeer   *peer = &node->peers[message->from];
 	uint64_t	round_trip;
 
-	if (peer->probe_sent_ns == 0)
+	/* An answer to an earlier probe says nothing about the present way. */
+	if (peer->probe_sent_ns == 0 || message->nonce != peer->probe_nonce)
 		return;
 	round_trip = node->now_ns - peer->probe_sent_ns;
 	peer->probe_sent_ns = 0;
@@ -124,7 +123,6 @@ acquaintance_tick(RaftNode *node)
 			node->now_ns - peer->last_heard_ns < RAFT_PROBE_INTERVAL_NS / 2)
 			continue;
 		send_probe(node, i, peer->session, raft_random(node));
-		peer->probe_sent_ns = node->now_ns;
 	}
 }
 

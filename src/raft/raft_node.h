@@ -47,6 +47,7 @@ typedef struct RaftPeer
 	uint64_t	last_heard_ns;	/* 0: never */
 	uint64_t	round_trip_ns;	/* smoothed, 0: not measured */
 	uint64_t	probe_sent_ns;	/* of the probe under way, 0: none */
+	uint64_t	probe_nonce;	/* and its nonce, which the answer echoes */
 	uint64_t	challenged_ns;	/* when a session of it that is not accepted
 								 * was last challenged, 0: never */
 	uint64_t	term;			/* last heard of; likewise the next */
