@@ -65,11 +65,17 @@ auth_load(const char *path)
 	/* Non-blocking: a FIFO must not stop the server in open(). */
 	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | PG_BINARY);
 	if (fd < 0)
+	{
+		bool		is_forbidden = (errno == EACCES || errno == EPERM);
+
 		ereport(FATAL,
 				(errcode_for_file_access(),
 				 errmsg("could not open secret file \"%s\": %m", path),
+				 is_forbidden ?
+				 errhint("The file must belong to the user that runs the server, who must be able to read it and to enter the directories above it.") :
 				 errhint("Set pg_leader.secret_file to a file with at least %d bytes, the same on all nodes.",
 						 AUTH_SECRET_MIN_BYTES)));
+	}
 
 	/* The file that was opened is checked, not its name. */
 	if (fstat(fd, &file) < 0)

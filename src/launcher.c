@@ -97,6 +97,7 @@ static int	short_lives;		/* of pipelines, one after another */
 static uint64 waiting_since_ns; /* ORPHANED, STOPPING */
 static uint64 say_at_ns;		/* ORPHANED, STOPPING: when to say so */
 static LogLimit no_slot_limit;	/* last_ns 0: slots were not missing */
+static LogLimit resolver_limit; /* messages that no resolver starts */
 static uint64 no_slot_since_ns;
 
 /*
@@ -525,6 +526,7 @@ start_resolver(uint64 now_ns)
 	bool		is_own_known = addresses[config_node_id].length > 0;
 	bool		is_any_unknown = !is_own_known;
 	bool		is_published = shared_state_read(&published);
+	uint64		suppressed;
 
 	for (int key = 0; key < ADDRESS_KEYS; key++)
 	{
@@ -551,7 +553,8 @@ start_resolver(uint64 now_ns)
 
 	resolve_at_ns = now_ns + (is_any_unknown ? UNRESOLVED_INTERVAL_NS :
 							  SILENT_INTERVAL_NS);
-	if (count > 0 && !resolver_start(questions, count, wanted_family))
+	if (count > 0 && !resolver_start(questions, count, wanted_family) &&
+		worker_may_log(&resolver_limit, now_ns, &suppressed))
 		ereport(LOG,
 				(errmsg("could not start a process to resolve host names: %m")));
 }

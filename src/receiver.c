@@ -51,6 +51,9 @@
 /* Random numbers are drawn by the dozen: a system call is dear. */
 #define DRAWS				64
 
+/* Of a peer's sessions that are not accepted, one PROBE in this time. */
+#define STRANGER_INTERVAL_NS	(10 * NS_PER_MS)
+
 /* A datagram as it came in; one byte more tells of longer ones. */
 typedef struct Datagram
 {
@@ -66,6 +69,7 @@ static SessionTable sessions;
 static PeerAddress addresses[RAFT_MAX_NODES];
 static uint64 addresses_generation = 0;
 static LogLimit drop_limits[WIRE_DROP_REASONS];
+static uint64 stranger_ns[RAFT_MAX_NODES];	/* when the last one was let in */
 
 /* A number that nobody else can foretell. */
 static uint64
@@ -220,6 +224,23 @@ count_drop(WireDrop drop, const Datagram *datagram, const WireHeader *header)
 	report_drop(drop, datagram, header, now_ns);
 }
 
+/*
+ * A PROBE of a session that is not accepted may be a captured one, sent again
+ * as often as somebody likes.  Each is answered, so they are limited; a peer
+ * that lives probes again about a second later.
+ */
+static bool
+may_let_stranger_in(int32 node_id)
+{
+	uint64		now_ns = clock_now_ns();
+
+	if (stranger_ns[node_id] != 0 &&
+		now_ns - stranger_ns[node_id] < STRANGER_INTERVAL_NS)
+		return false;
+	stranger_ns[node_id] = now_ns;
+	return true;
+}
+
 /* Let a datagram pass all gates; WIRE_OK fills in the message. */
 static WireDrop
 check_datagram(const Datagram *datagram, WireHeader *header,
@@ -245,6 +266,8 @@ check_datagram(const Datagram *datagram, WireHeader *header,
 		case SESSION_ACCEPTED:
 			return WIRE_OK;
 		case SESSION_STRANGER:
+			if (!may_let_stranger_in(message->from))
+				return WIRE_DROP_SESSION;
 			message->stranger = true;
 			message->challenge = session_challenge(&sessions, message->from);
 			return WIRE_OK;

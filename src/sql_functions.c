@@ -23,6 +23,7 @@
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "sql_functions.h"
+#include "storage/ipc.h"
 #include "storage/latch.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
@@ -39,6 +40,12 @@
 
 /* While waiting, look this often whether the ticker still runs. */
 #define REQUEST_CHECK_MS		1000
+
+/*
+ * While waiting for a leader, look this often whether there is one: that a
+ * ticker which hung runs again is no change that would wake the waiter.
+ */
+#define WAIT_CHECK_MS			1000
 
 /* No event tells that the control slot's lock was released. */
 #define REQUEST_TURN_MS			10
@@ -108,16 +115,23 @@ sql_functions_is_live(const PublishedState *state)
 		diagnosis_elapsed_ns(state->published_ns, clock_now_ns()) <= limit_ns;
 }
 
-/* The leader that this node knows; RAFT_NO_NODE: none. */
+/*
+ * The leader that this node knows, RAFT_NO_NODE: none; and in "port", unless
+ * that is NULL, the leader's PostgreSQL port, 0: not known.
+ */
 static int
-read_leader(void)
+read_leader(int *port)
 {
 	const PublishedState *published = &shared_state->published;
 	int			leader_id = RAFT_NO_NODE;
 
+	if (port != NULL)
+		*port = 0;
 	LWLockAcquire(shared_state->lock, LW_SHARED);
 	if (sql_functions_is_live(published))
 		leader_id = published->raft.leader_id;
+	if (leader_id != RAFT_NO_NODE && port != NULL)
+		*port = published->peers[leader_id].advertised_port;
 	LWLockRelease(shared_state->lock);
 	return leader_id;
 }
@@ -167,7 +181,7 @@ pg_leader_leader_id(PG_FUNCTION_ARGS)
 	int			leader_id;
 
 	sql_functions_check_running();
-	leader_id = read_leader();
+	leader_id = read_leader(NULL);
 	if (leader_id == RAFT_NO_NODE)
 		PG_RETURN_NULL();
 	PG_RETURN_INT32(leader_id);
@@ -199,7 +213,7 @@ pg_leader_fencing_token(PG_FUNCTION_ARGS)
 static int
 read_usable_leader(void)
 {
-	int			leader_id = read_leader();
+	int			leader_id = read_leader(NULL);
 
 	if (leader_id == config_node_id &&
 		lease_cell_valid_term(&shared_state->lease, NULL) == 0)
@@ -260,7 +274,8 @@ pg_leader_wait(PG_FUNCTION_ARGS)
 
 		if (timeout_ms == 0)
 			break;
-		(void) ConditionVariableTimedSleep(&shared_state->changed, timeout_ms,
+		(void) ConditionVariableTimedSleep(&shared_state->changed,
+										   Min(timeout_ms, WAIT_CHECK_MS),
 										   PG_WAIT_EXTENSION);
 	}
 	ConditionVariableCancelSleep();
@@ -325,6 +340,20 @@ unlock_control_slot(void)
 	LWLockRelease(shared_state->control.lock);
 }
 
+/*
+ * Nobody waits any more for the answer to this request, so that it must not
+ * be carried out later.  The ticker may be quicker, even now.
+ */
+static void
+withdraw_request(int code, Datum argument)
+{
+	uint64		word = *(const uint64 *) DatumGetPointer(argument);
+
+	(void) pg_atomic_compare_exchange_u64(&shared_state->control.request, &word,
+										  CONTROL_WORD(CONTROL_WORD_NUMBER(word),
+													   CONTROL_NONE));
+}
+
 /* Have the ticker carry out the request; ereport(ERROR)s if it does not. */
 static void
 send_request(ControlRequest request, Answer *answer)
@@ -338,39 +367,41 @@ send_request(ControlRequest request, Answer *answer)
 
 	number = CONTROL_WORD_NUMBER(pg_atomic_read_u64(&control->request)) + 1;
 	word = CONTROL_WORD(number, request);
-	pg_atomic_write_u64(&control->request, word);
-	pg_memory_barrier();
-	shared_state_wake_ticker();
-
-	ConditionVariablePrepareToSleep(&control->answered);
-	while (pg_atomic_read_u64(&control->answer_sequence) != number)
+	/* However the wait ends, what is not answered is withdrawn. */
+	PG_ENSURE_ERROR_CLEANUP(withdraw_request, PointerGetDatum(&word));
 	{
-		long		timeout_ms = remaining_ms(deadline_ns);
-
-		if (timeout_ms == 0)
-			break;
-		(void) ConditionVariableTimedSleep(&control->answered,
-										   Min(timeout_ms, REQUEST_CHECK_MS),
-										   PG_WAIT_EXTENSION);
-
-		/* A ticker that has started meanwhile does not know of it yet. */
+		pg_atomic_write_u64(&control->request, word);
+		pg_memory_barrier();
 		shared_state_wake_ticker();
-	}
-	ConditionVariableCancelSleep();
 
-	/* Withdraw what is not answered; the ticker may be quicker, even now. */
-	if (pg_atomic_read_u64(&control->answer_sequence) != number)
-	{
-		(void) pg_atomic_compare_exchange_u64(&control->request, &word,
-											  CONTROL_WORD(number, CONTROL_NONE));
-		if (sql_functions_worker_pid(WORKER_TICKER) == 0)
-			report_no_ticker();
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("pg_leader's ticker process does not answer"),
-				 errdetail("It may be waiting for the disk of pg_leader.state_directory, or for another process that uses the directory."),
-				 errhint("The request was withdrawn; pg_leader_status shows whether it was carried out all the same.")));
+		ConditionVariablePrepareToSleep(&control->answered);
+		while (pg_atomic_read_u64(&control->answer_sequence) != number)
+		{
+			long		timeout_ms = remaining_ms(deadline_ns);
+
+			if (timeout_ms == 0)
+				break;
+			(void) ConditionVariableTimedSleep(&control->answered,
+											   Min(timeout_ms, REQUEST_CHECK_MS),
+											   PG_WAIT_EXTENSION);
+
+			/* A ticker that has started meanwhile does not know of it yet. */
+			shared_state_wake_ticker();
+		}
+		ConditionVariableCancelSleep();
+
+		if (pg_atomic_read_u64(&control->answer_sequence) != number)
+		{
+			if (sql_functions_worker_pid(WORKER_TICKER) == 0)
+				report_no_ticker();
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("pg_leader's ticker process does not answer"),
+					 errdetail("It may be waiting for the disk of pg_leader.state_directory, or for another process that uses the directory."),
+					 errhint("The request was withdrawn; pg_leader_status shows whether it was carried out all the same.")));
+		}
 	}
+	PG_END_ENSURE_ERROR_CLEANUP(withdraw_request, PointerGetDatum(&word));
 
 	pg_read_barrier();
 	answer->result = control->result;
@@ -389,18 +420,29 @@ log_request(const char *what)
 					what)));
 }
 
+/* What to do about it; a part of ereport(). */
+static int
+hint_at_leader(void)
+{
+	int			port;
+	int			leader_id = read_leader(&port);
+
+	if (leader_id == RAFT_NO_NODE || leader_id == config_node_id)
+		return errhint("It knows of no leader at present.");
+	if (port == 0)
+		return errhint("Node %d (%s) leads; ask it.", leader_id,
+					   config_peers.peers[leader_id].host);
+	return errhint("Node %d (%s, port %d) leads; ask it.", leader_id,
+				   config_peers.peers[leader_id].host, port);
+}
+
 static void
 report_not_leader(void)
 {
-	int			leader_id = read_leader();
-
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 			 errmsg("node %d is not the leader", config_node_id),
-			 leader_id == RAFT_NO_NODE || leader_id == config_node_id ?
-			 errhint("It knows of no leader at present.") :
-			 errhint("Node %d (%s) leads; ask it.", leader_id,
-					 config_peers.peers[leader_id].host)));
+			 hint_at_leader()));
 }
 
 Datum

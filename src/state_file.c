@@ -51,7 +51,6 @@
 #include "utils/wait_event.h"
 
 /* Names within the state directory. */
-#define STATE_NAME				"state"
 #define STATE_TEMPORARY_NAME	"state.new"
 
 struct StateFile
@@ -109,11 +108,24 @@ discard(StateFile *file)
 	errno = save_errno;
 }
 
+/*
+ * Is it this server's own, and closed to others?  Whoever may write to it
+ * could take a vote back.  The rule is that for data directories: the group
+ * may read.
+ */
+static bool
+is_private(const struct stat *directory)
+{
+	return directory->st_uid == geteuid() &&
+		(directory->st_mode & PG_MODE_MASK_GROUP) == 0;
+}
+
 StateFile *
 state_file_open(const char *directory)
 {
 	const size_t longest = MAXPGPATH - sizeof("/" STATE_TEMPORARY_NAME);
 	StateFile  *file;
+	struct stat found;
 	int			result;
 
 	if (strlen(directory) > longest)
@@ -125,7 +137,7 @@ state_file_open(const char *directory)
 
 	file = MemoryContextAllocZero(TopMemoryContext, sizeof(*file));
 	strlcpy(file->directory, directory, sizeof(file->directory));
-	snprintf(file->path, sizeof(file->path), "%s/%s", directory, STATE_NAME);
+	snprintf(file->path, sizeof(file->path), "%s/%s", directory, STATE_FILE_NAME);
 	file->directory_fd = -1;
 	file->fd = -1;
 	file->replace = true;
@@ -154,6 +166,24 @@ state_file_open(const char *directory)
 				(errcode_for_file_access(),
 				 errmsg("could not open state directory \"%s\": %m",
 						directory)));
+	}
+
+	if (fstat(file->directory_fd, &found) != 0)
+	{
+		discard(file);
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not stat state directory \"%s\": %m",
+						directory)));
+	}
+	if (!is_private(&found))
+	{
+		discard(file);
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("state directory \"%s\" has invalid ownership or permissions",
+						directory),
+				 errdetail("It must belong to the user that runs the server, and its permissions should be u=rwx (0700) or u=rwx,g=rx (0750).")));
 	}
 
 	do
@@ -262,7 +292,7 @@ open_existing(StateFile *file)
 	struct stat found;
 
 	/* Looked at first, for opening a special file may have effects. */
-	if (fstatat(file->directory_fd, STATE_NAME, &found,
+	if (fstatat(file->directory_fd, STATE_FILE_NAME, &found,
 				AT_SYMLINK_NOFOLLOW) != 0)
 	{
 		if (errno == ENOENT)
@@ -277,7 +307,7 @@ open_existing(StateFile *file)
 				 errmsg("cannot use state file \"%s\"", file->path),
 				 errdetail("It must be a regular file, not a directory, a symbolic link or a special file.")));
 
-	file->fd = openat(file->directory_fd, STATE_NAME,
+	file->fd = openat(file->directory_fd, STATE_FILE_NAME,
 					  O_RDWR | O_NOFOLLOW | O_CLOEXEC);
 	if (file->fd < 0)
 		ereport(ERROR,
@@ -553,7 +583,7 @@ state_file_in_place(const StateFile *file)
 		return false;
 
 	/* If there was no file, there must still be none. */
-	if (fstatat(file->directory_fd, STATE_NAME, &in_path,
+	if (fstatat(file->directory_fd, STATE_FILE_NAME, &in_path,
 				AT_SYMLINK_NOFOLLOW) != 0)
 		return file->fd < 0 && errno == ENOENT;
 	if (file->fd < 0)
@@ -613,7 +643,7 @@ replace_file(StateFile *file, const RaftDurable *durable)
 	if (!write_bytes(fd, image, sizeof(image), 0) ||
 		!sync_fd(fd, fsync) ||
 		renameat(file->directory_fd, STATE_TEMPORARY_NAME,
-				 file->directory_fd, STATE_NAME) != 0)
+				 file->directory_fd, STATE_FILE_NAME) != 0)
 	{
 		close_fd(&fd);
 		return false;

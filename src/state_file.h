@@ -4,10 +4,10 @@
  *		The node's durable state on disk: term, vote, longest promise,
  *		standing, generation.
  *
- * The ticker alone uses this, and holds an exclusive lock (flock) on the
- * state directory for its life, taken before the state is read: a second
- * ticker, of a restarted launcher or of another server with the same
- * directory, waits and votes nothing.
+ * The ticker alone uses this, through a process of its own (disk.h), and holds
+ * an exclusive lock (flock) on the state directory for its life, taken before
+ * the state is read: a second ticker, of a restarted launcher or of another
+ * server with the same directory, waits and votes nothing.
  *
  * The file has two slots, 4 KiB apart, each with one record (its layout is in
  * state_record.h).  A change goes to the slot that does not hold the newest
@@ -23,6 +23,9 @@
 
 #include "raft/raft.h"
 
+/* Name of the file in the state directory. */
+#define STATE_FILE_NAME		"state"
+
 /* What state_file_load() found. */
 typedef enum StateVerdict
 {
@@ -37,7 +40,7 @@ typedef enum StateVerdict
 								 * birth time) is not the recorded one */
 } StateVerdict;
 
-typedef struct StateFile StateFile; /* private to the ticker */
+typedef struct StateFile StateFile; /* private to the disk process */
 
 /*
  * Open the directory, making it if need be, and lock it.  Returns NULL if

@@ -31,13 +31,13 @@
 #include "common/pg_prng.h"
 #include "config.h"
 #include "diagnosis.h"
+#include "disk.h"
 #include "log_lines.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "postmaster/interrupt.h"
 #include "postmaster/postmaster.h"
 #include "queues.h"
-#include "state_file.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "utils/guc.h"
@@ -63,12 +63,10 @@ typedef struct Ticker
 	int			node_count;
 	Queue	   *inbox;
 	Queue	   *outbox;
-	StateFile  *state_file;
 	pg_prng_state prng;
 	MemoryContext turn_context; /* reset after each turn of the main loop */
 	LogLines	lines;
 
-	volatile sig_atomic_t at_disk;	/* the disk may keep us waiting */
 	bool		mirror_pending; /* the other slot is out of date */
 	bool		file_lost;		/* deleted or replaced under our feet */
 	uint64		storage_checked_ns;
@@ -99,7 +97,6 @@ draw(void)
 static void
 end_lease_at_exit(int code, Datum arg)
 {
-	ticker.at_disk = false;
 	lease_cell_revoke(&shared_state->lease,
 					  lease_cell_term(&shared_state->lease));
 
@@ -111,34 +108,18 @@ end_lease_at_exit(int code, Datum arg)
 }
 
 /*
- * SIGTERM.  A sick disk may take for ever, and the server's shutdown waits for
- * this process: so it ends from within the call, which holds nothing that the
- * end would need (as the startup process does from within restore_command).
- * The record is on disk or not, as after a crash.
+ * SIGTERM.  The process that keeps the state file may wait for a sick disk for
+ * ever, but the server's shutdown must not: so this process ends from within
+ * its wait for an answer, which holds nothing that the end would need (as the
+ * startup process does from within restore_command).  The record is on disk or
+ * not, as after a crash.
  */
 static void
 handle_shutdown_request(SIGNAL_ARGS)
 {
-	if (ticker.at_disk)
+	if (disk_is_waiting())
 		proc_exit(0);
 	SignalHandlerForShutdownRequest(postgres_signal_arg);
-}
-
-/* Before each call that may wait for the disk. */
-static void
-begin_disk_access(void)
-{
-	ticker.at_disk = true;
-
-	/* A signal that came before this is not acted on until the call ends. */
-	if (ShutdownRequestPending)
-		proc_exit(0);
-}
-
-static void
-end_disk_access(void)
-{
-	ticker.at_disk = false;
 }
 
 /* Wait, and end if the postmaster has died. */
@@ -202,10 +183,8 @@ persist(const RaftDurable *durable)
 	int			write_errno;
 	uint64		suppressed;
 
-	begin_disk_access();
-	written = state_file_write(ticker.state_file, durable);
+	written = disk_write(durable);
 	write_errno = errno;
-	end_disk_access();
 	end_ns = clock_now_ns();
 
 	if (written)
@@ -232,7 +211,7 @@ persist(const RaftDurable *durable)
 		ereport(LOG,
 				(errcode_for_file_access(),
 				 errmsg("could not write state file \"%s\": %m",
-						state_file_path(ticker.state_file)),
+						disk_path()),
 				 errdetail("Node %d neither leads nor votes until it can.",
 						   config_node_id)));
 	}
@@ -549,7 +528,7 @@ open_state(void)
 	LogLimit	limit = {0};
 	uint64		suppressed;
 
-	while ((ticker.state_file = state_file_open(config_state_directory)) == NULL)
+	while (!disk_open(config_state_directory))
 	{
 		if (worker_may_log(&limit, clock_now_ns(), &suppressed))
 			ereport(LOG,
@@ -596,7 +575,7 @@ remember_past(StateVerdict *verdict, RaftDurable *durable, char *note,
 		durable->standing = RAFT_AMNESIAC;
 		snprintf(note, note_size,
 				 "State file \"%s\" is older than what this node has written since the server's start.",
-				 state_file_path(ticker.state_file));
+				 disk_path());
 	}
 	durable->generation = Max(durable->generation, generation + 1);
 	durable->max_promise_ns = Max(durable->max_promise_ns, promise_ns);
@@ -627,7 +606,7 @@ log_verdict(StateVerdict verdict, RaftStanding standing, const char *note)
 	else if (verdict == STATE_BORN)
 		ereport(LOG,
 				(errmsg("node %d of a new cluster starts its state file \"%s\"",
-						config_node_id, state_file_path(ticker.state_file))));
+						config_node_id, disk_path())));
 	else if (config_initial_state_new && standing == RAFT_MEMBER)
 		ereport(WARNING,
 				(errmsg("pg_leader.initial_state is ignored, as node %d has a state file",
@@ -652,12 +631,9 @@ start_node(uint64 session)
 	 * shared state is read without the lock.
 	 */
 	choose_first_timings(&config.timings);
-	begin_disk_access();
-	verdict = state_file_load(ticker.state_file, config_node_id,
-							  ticker.node_count, config_fingerprint,
-							  config_initial_state_new, &durable,
-							  note, sizeof(note));
-	end_disk_access();
+	verdict = disk_load(config_node_id, ticker.node_count, config_fingerprint,
+						config_initial_state_new, &durable,
+						note, sizeof(note));
 	remember_past(&verdict, &durable, note, sizeof(note));
 	log_verdict(verdict, durable.standing, note);
 	if (verdict != STATE_VALID && verdict != STATE_BORN)
@@ -675,7 +651,7 @@ start_node(uint64 session)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("state file \"%s\" holds values out of range",
-						state_file_path(ticker.state_file))));
+						disk_path())));
 	log_lines_begin(&ticker.lines, ticker.node, config_node_id,
 					ticker.node_count, now_ns);
 	finish_entry(RAFT_OK);
@@ -695,7 +671,7 @@ abandon_lost_file(void)
 	ereport(ERROR,
 			(errcode(ERRCODE_DATA_CORRUPTED),
 			 errmsg("state file \"%s\" was deleted or replaced while node %d was running",
-					state_file_path(ticker.state_file), config_node_id)));
+					disk_path(), config_node_id)));
 }
 
 /* Is the state file still there?  Asked once a second. */
@@ -705,7 +681,7 @@ check_storage(uint64 now_ns)
 	if (!ticker.file_lost && now_ns - ticker.storage_checked_ns >= STORAGE_CHECK_NS)
 	{
 		ticker.storage_checked_ns = now_ns;
-		ticker.file_lost = !state_file_in_place(ticker.state_file);
+		ticker.file_lost = !disk_in_place();
 	}
 	if (ticker.file_lost)
 		abandon_lost_file();
@@ -768,6 +744,7 @@ pg_leader_ticker_main(Datum main_arg)
 	lease_cell_clear(&shared_state->lease);
 	before_shmem_exit(end_lease_at_exit, (Datum) 0);
 
+	disk_start();
 	segment = queues_attach(DatumGetUInt32(main_arg));
 	ticker.inbox = queue_attach_reader(segment, QUEUE_INBOX);
 	ticker.outbox = queue_attach_writer(segment, QUEUE_OUTBOX);
@@ -809,9 +786,7 @@ pg_leader_ticker_main(Datum main_arg)
 		if (ticker.mirror_pending && !more)
 		{
 			ticker.mirror_pending = false;
-			begin_disk_access();
-			state_file_mirror(ticker.state_file);
-			end_disk_access();
+			disk_mirror();
 		}
 
 		if (queue_flush(ticker.outbox) == QUEUE_DETACHED)

@@ -60,7 +60,8 @@ foreach my $worker (qw(launcher receiver ticker sender))
 		qr/pg_leader $worker, node 0$/,
 		"ps shows the $worker and its node");
 }
-is(scalar(workers()), 4, 'four processes, no more');
+is(scalar(workers()), 5,
+	'four processes, the one that keeps the state file, and no more');
 
 is($cluster->value(0, 'SELECT pg_leader_node_id()'),   0,     'node id');
 is($cluster->value(0, 'SELECT pg_leader_leader_id()'), 0,     'leader');

@@ -98,9 +98,35 @@ is(count_running($leader, $_), 1, "launcher ended: one $_")
   foreach 'launcher', @pipeline;
 
 #
-# Errors.  They are hard to come by in a worker that runs, so let it fail when
-# it starts, which goes the same way: it ends with status 1, and the launcher
-# starts the pipeline again.
+# An error in a worker that runs: the ticker loses the process that keeps its
+# state file, which is none of the server's.
+#
+
+($leader, $term) = $cluster->wait_for_leader;
+$session = $cluster->value($leader, 'SELECT pg_backend_pid()');
+$old     = pids($leader);
+my $disk      = $cluster->disk_pid($leader);
+my $log_start = $cluster->log_size($leader);
+kill 'KILL', $disk;
+await_new_workers($leader, $old, @pipeline);
+like(
+	$cluster->log_of($leader, $log_start),
+	qr/ERROR:  the process that keeps the state file of node $leader has ended/,
+	'error in the ticker: the log says why');
+is($cluster->value($leader, 'SELECT pg_backend_pid()'),
+	$session, 'error in the ticker: the server serves on');
+isnt($cluster->disk_pid($leader),
+	$disk, 'error in the ticker: its state file is kept again');
+is(count_running($leader, $_), 1, "error in the ticker: one $_")
+  foreach @pipeline, 'disk';
+(undef, my $term_after) = $cluster->wait_for_leader;
+cmp_ok($term_after, '>', $term,
+	'error in the ticker of the leader: its leadership ends');
+
+#
+# Errors in the others are hard to come by while they run, so let them fail
+# when they start, which goes the same way: they end with status 1, and the
+# launcher starts the pipeline again.
 #
 
 # The ticker cannot read its state.

@@ -86,6 +86,41 @@ kill 'CONT', $ticker;
 ($leader, $term) = $cluster->wait_for_leader;
 is($cluster->status($old)->{ticker_pid}, $ticker, 'the ticker is the same');
 
+# A request that was cancelled is withdrawn even if the ticker runs again at
+# once.  The second of two changes tells that the turn of the first is over,
+# with all that the ticker found to do in it.
+$ticker = $cluster->status($leader)->{ticker_pid};
+my $from = $cluster->log_size($leader);
+$cluster->ask($leader, q{SET statement_timeout = '100ms'});
+kill 'STOP', $ticker;
+(undef, $code) = $cluster->error($leader, 'SELECT pg_leader_step_down()');
+kill 'CONT', $ticker;
+is($code, '57014',
+	'a request to a ticker that hangs for a moment: cancelled');
+$cluster->ask($leader, 'RESET statement_timeout');
+
+foreach my $priority (90, 80)
+{
+	$cluster->set($leader, priority => $priority);
+	$cluster->node($leader)->reload;
+	$cluster->wait_for(
+		sub { $cluster->status($leader)->{priority} == $priority },
+		"priority $priority to be in force");
+}
+my $log = $cluster->log_of($leader, $from);
+like($log, qr/asks node $leader to step down/, 'it was made');
+unlike($log, qr/step-down requested/, 'it is not carried out later');
+
+# Who may have asked the wrong node is told the right one.
+($leader, $term) = $cluster->wait_for_leader;
+my ($follower) = grep { $_ != $leader } $cluster->ids;
+my ($message)  = $cluster->error($follower, 'SELECT pg_leader_step_down()');
+my $port       = $cluster->node($leader)->port;
+like(
+	$message,
+	qr/Node $leader \(127\.0\.0\.1, port $port\) leads; ask it\./,
+	'a follower tells whom to ask');
+
 $cluster->check_samples('a hung ticker');
 $cluster->stop_all;
 done_testing();

@@ -8,10 +8,9 @@ use strict;
 use warnings;
 
 use FindBin;
-use IO::Socket::INET;
 use lib $FindBin::RealBin;
 use PgLeaderCluster;
-use PgLeaderDatagram;
+use PgLeaderPeer;
 use POSIX ();
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -25,7 +24,8 @@ my $library = "$folder/hung_disk.so";
 system_or_bail("$compiler -shared -fPIC -o '$library'"
 	  . " '$FindBin::RealBin/hung_disk.c'");
 
-my $cluster = PgLeaderCluster->new(nodes => 3);
+# Five, so that three are left when a disk hangs and a node is stopped.
+my $cluster = PgLeaderCluster->new(nodes => 5);
 
 # The disk of node $id hangs as long as this file exists.
 sub flag
@@ -131,58 +131,66 @@ foreach my $mode (qw(fast smart immediate))
 }
 
 # It hangs from the start on, when the state file is read.
-my ($node, $other) = grep { $_ != $leader } $cluster->ids;
+my ($node, $other, $absent) = grep { $_ != $leader } $cluster->ids;
 $cluster->stop('fast', $node);
 let_disk_hang($node);
 start($node);
 wait_for_hang($node);
 is($cluster->status($node)->{role}, 'down', 'a disk hangs: the node is down');
 check_stops('fast', $node, 'fast shutdown while the disk hangs at the start');
-let_disk_answer($node);
+
+# What still waits for the disk keeps the server neither from starting nor,
+# by its lock, from a second process that writes the state.
+my $start = $cluster->log_size($node);
 start($node);
+$cluster->wait_for_log($node,
+	qr/state directory ".*" is in use by another process/, $start);
+is($cluster->value($node, 'SELECT 1'), 1, 'the server starts all the same');
+is($cluster->status($node)->{role},    'down', 'but its node is down');
+let_disk_answer($node);
+$cluster->wait_for(
+	sub { $cluster->status($node)->{role} ne 'down' },
+	'the node to be back when the disk answers');
 $cluster->wait_for_leader;
 
 #
 # Full queues.  The ticker does not take from the inbox while its disk hangs,
-# and everybody can have an answer to a Probe, so these fill the queues.
+# and each Probe of a session that it has accepted is answered, so these fill
+# the queues.
 #
 
-my $socket = IO::Socket::INET->new(
-	Proto     => 'udp',
-	LocalAddr => '127.0.0.1') or die "could not open a socket: $!";
-my $fingerprint =
-  PgLeaderDatagram::fingerprint(3, $cluster->status($node)->{cluster_name});
-my $sequence = 0;
+$cluster->stop('fast', $absent);
+my $peer = PgLeaderPeer->new(cluster => $cluster, id => $absent, to => $node);
+my $session = 42;
 
-# Sends Probes in the name of another node until the counter has grown.
-sub flood
+# Makes the node accept another session of the node that is stopped.
+sub open_session
 {
-	my ($id, $counter) = @_;
-
-	my $address =
-	  pack_sockaddr_in($cluster->udp_port($id), inet_aton('127.0.0.1'));
-	my $before = $cluster->counters($id)->{$counter};
+	$peer->open_session(++$session);
 	$cluster->wait_for(
 		sub {
-			foreach (1 .. 100)
-			{
-				my $probe = PgLeaderDatagram::encode(
-					$PgLeaderCluster::secret,
-					type         => PgLeaderDatagram::PROBE,
-					from         => $id == $other ? $node : $other,
-					to           => $id,
-					fingerprint  => $fingerprint,
-					from_session => 42,
-					sequence     => ++$sequence,
-					nonce        => $sequence,
-					generation   => 1,
-					priority     => 100);
-				defined send $socket, $probe, 0, $address
-				  or die "could not send: $!";
-			}
-			return $cluster->counters($id)->{$counter} > $before;
+			$peer->send($peer->message($session, nonce => 1));
+			return ($cluster->peers($node)->[$absent]{reachable} // '') eq
+			  't';
 		},
-		"$counter to grow on node $id");
+		"node $node to hear of the new session");
+	return;
+}
+
+# Sends Probes of that session until the counter has grown.
+sub flood
+{
+	my ($counter) = @_;
+
+	my $term   = $cluster->status($node)->{term};
+	my $before = $cluster->counters($node)->{$counter};
+	$cluster->wait_for(
+		sub {
+			$peer->send($peer->message($session, nonce => $_, term => $term))
+			  foreach 1 .. 100;
+			return $cluster->counters($node)->{$counter} > $before;
+		},
+		"$counter to grow on node $node");
 	return;
 }
 
@@ -210,31 +218,31 @@ sub wait_for_acknowledgement
 	return;
 }
 
+open_session();
 my $pids = pids($node);
 hang_ticker($node);
-flood($node, 'dropped_queue_full');
+flood('dropped_queue_full');
 pass('inbox full: what finds no room is counted');
 $cluster->wait_for_log($node, qr/dropped a datagram .* queue full/);
 wait_for_acknowledgement($node, 'f');
 
-# The disk answers again; the call looks for that when a signal comes.
 let_disk_answer($node);
-$cluster->node($node)->reload;
 wait_for_acknowledgement($node, 't');
 is(pids($node), $pids, 'inbox full: the same workers go on');
 
 hang_ticker($node);
-flood($node, 'dropped_queue_full');
+flood('dropped_queue_full');
 check_stops('fast', $node, 'fast shutdown while the inbox is full');
 let_disk_answer($node);
 start($node);
 wait_for_acknowledgement($node, 't');
+open_session();
 
 # A sender that does not run; it does so again when the shutdown has begun.
 $pids = pids($node);
 my $sender = $cluster->status($node)->{sender_pid};
 kill 'STOP', $sender;
-flood($node, 'outbox_full');
+flood('outbox_full');
 pass('outbox full: what finds no room is counted');
 wait_for_acknowledgement($node, 'f');
 kill 'CONT', $sender;
@@ -242,7 +250,7 @@ wait_for_acknowledgement($node, 't');
 is(pids($node), $pids, 'outbox full: the same workers go on');
 
 kill 'STOP', $sender;
-flood($node, 'outbox_full');
+flood('outbox_full');
 my $from  = $cluster->log_size($node);
 my $waker = fork // die "could not fork: $!";
 if ($waker == 0)
@@ -257,6 +265,11 @@ if ($waker == 0)
 check_stops('fast', $node, 'fast shutdown while the outbox is full');
 waitpid $waker, 0;
 
+# The node whose name was used comes back as itself.
+$peer->close;
+start($absent, $node);
 $cluster->wait_for_leader;
+is($cluster->status($absent)->{standing},
+	'member', 'the node that was impersonated is a member');
 $cluster->stop_all;
 done_testing();

@@ -27,11 +27,12 @@ my ($leader, $term) = $cluster->wait_for_leader;
 my $old     = $leader;
 my @others  = grep { $_ != $old } $cluster->ids;
 my $ticker  = $cluster->status($old)->{ticker_pid};
+my $disk    = $cluster->disk_pid($old);
 my $session = $cluster->value($old, 'SELECT pg_backend_pid()');
 
 # Nothing is written while nothing changes, so let something change: a longer
 # promise has to be durable before it is given.
-limit_writes($ticker, 0);
+limit_writes($disk, 0);
 $cluster->set(
 	$old,
 	election_timeout_min => '900ms',
@@ -68,7 +69,7 @@ is($cluster->value($other, 'SELECT pg_leader_is_leader()'),
 	'f', 'a node that cannot write its vote does not vote');
 
 # There is room again.
-limit_writes($ticker, 'unlimited');
+limit_writes($disk, 'unlimited');
 ($leader, $term) = $cluster->wait_for_leader(above => $new_term);
 pass('with room on the disk the node votes again');
 is($cluster->status($old)->{standing}, 'member', 'and is a member as before');

@@ -346,6 +346,12 @@ foreach my $try (
 
 	refused("secret file $what", [ secret_file => $path ], $message, $detail);
 }
+refused(
+	'secret file that cannot be read',
+	[ secret_file => secret_file('unreadable', $letters, 0000) ],
+	qr/^could not open secret file .*: Permission denied/,
+	undef,
+	qr/^The file must belong to the user that runs the server, .* read it/);
 
 SKIP:
 {

@@ -12,6 +12,7 @@ use lib $FindBin::RealBin;
 use IO::Socket::INET;
 use PgLeaderCluster;
 use PgLeaderDatagram;
+use PgLeaderPeer;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
@@ -24,51 +25,7 @@ my $fingerprint  = PgLeaderDatagram::fingerprint(3, $cluster_name);
 my $version      = 1;
 
 $cluster->stop('fast', 2);
-my $socket = IO::Socket::INET->new(
-	Proto     => 'udp',
-	LocalAddr => '127.0.0.1',
-	LocalPort => $cluster->udp_port(2)
-) or die "could not take the port of node 2: $!";
-
-# Sends to node 0.
-sub send_datagram
-{
-	my ($datagram, $from) = @_;
-
-	my $address =
-	  pack_sockaddr_in($cluster->udp_port(0), inet_aton('127.0.0.1'));
-	defined send($from // $socket, $datagram, 0, $address)
-	  or die "could not send: $!";
-	return;
-}
-
-# Waits for a datagram from node 0 that passes the test.  What would bring it
-# is done anew, again and again: datagrams may be lost.
-sub receive_datagram
-{
-	my ($test, $what, $again) = @_;
-
-	my $found = $cluster->wait_for(
-		sub {
-			$again->() if $again;
-
-			# Node 1 sends to this port, too, so there is always one more.
-			foreach (1 .. 10)
-			{
-				my $set = '';
-				vec($set, fileno $socket, 1) = 1;
-				return undef unless (select $set, undef, undef, 0.1) > 0;
-
-				recv $socket, my $datagram, 65536, 0;
-				my %fields = PgLeaderDatagram::decode($datagram);
-				$fields{datagram} = $datagram;
-				return \%fields if $fields{from} == 0 && $test->(\%fields);
-			}
-			return undef;
-		},
-		$what);
-	return %$found;
-}
+my $peer = PgLeaderPeer->new(cluster => $cluster, id => 2, to => 0);
 
 sub dropped
 {
@@ -92,7 +49,7 @@ sub check_dropped
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 
 	my $before = $cluster->counters(0);
-	send_datagram($datagram, $from);
+	$peer->send($datagram, $from);
 	$cluster->wait_for(
 		sub { dropped($reason) > $before->{"dropped_$reason"} },
 		"$name to be counted");
@@ -107,7 +64,7 @@ sub check_dropped
 # What is sent is what src/wire/wire.h says
 #
 
-my %heard = receive_datagram(sub { 1 }, 'a datagram of node 0');
+my %heard = $peer->receive(sub { 1 }, 'a datagram of node 0');
 is(length $heard{datagram},
 	PgLeaderDatagram::SIZE, 'datagrams have the size that is documented');
 is($heard{magic},       'PGLD',       'and the magic');
@@ -227,20 +184,40 @@ check_dropped(
 	forged(to_session => $heard{from_session} ^ 1));
 
 # A Probe of such a session is answered, and nothing of it is believed.
-my %answer = receive_datagram(
+my %answer = $peer->receive(
 	sub {
 		$_[0]{type} == PgLeaderDatagram::PROBE_REPLY
 		  && $_[0]{to_session} == 42;
 	},
 	'an answer to a Probe',
 	sub {
-		send_datagram(
+		$peer->send(
 			forged(
 				type     => PgLeaderDatagram::PROBE,
 				sequence => $forgery{sequence}++,
 				nonce    => 4711));
 	});
 is($answer{nonce}, 4711, 'a stranger\'s Probe is answered with its nonce');
+
+# That Probe may be a captured one that is sent over and over again: most of
+# the copies are dropped.
+my $replayed = forged(
+	type     => PgLeaderDatagram::PROBE,
+	sequence => $forgery{sequence}++,
+	nonce    => 4712);
+my $dropped_before = dropped('session');
+my $answers        = 0;
+$cluster->wait_for(
+	sub {
+		$peer->send($replayed) foreach 1 .. 100;
+		$answers += grep { $_->{nonce} == 4712 } $peer->pending;
+		return dropped('session') >= $dropped_before + 1000;
+	},
+	'a replayed Probe to be dropped');
+cmp_ok($answers, '<', 500, 'a replayed Probe is seldom answered');
+
+# What came before this one has been looked at.
+check_dropped('magic', 'garbage again', 'x' x PgLeaderDatagram::SIZE);
 
 is(disturbance(), $undisturbed, 'none of this has disturbed anything')
   or $cluster->dump_all('disturbed');
@@ -249,51 +226,7 @@ is(disturbance(), $undisturbed, 'none of this has disturbed anything')
 # As node 2 itself: make acquaintance, then send something twice
 #
 
-# Opens a session of our own with node 0.
-sub open_session
-{
-	my ($session) = @_;
-
-	# Our Probe makes it ask for a proof that we live: its challenge.
-	my %challenge = receive_datagram(
-		sub {
-			$_[0]{type} == PgLeaderDatagram::PROBE
-			  && $_[0]{to_session} == $session;
-		},
-		'a challenge',
-		sub {
-			send_datagram(
-				peer(
-					$session,
-					type  => PgLeaderDatagram::PROBE,
-					nonce => 1));
-		});
-	send_datagram(
-		peer(
-			$session,
-			type       => PgLeaderDatagram::PROBE_REPLY,
-			to_session => $challenge{from_session},
-			nonce      => $challenge{nonce}));
-	return;
-}
-
-# What a follower would say that knows no more than that it exists.
-sub peer
-{
-	my ($session, %fields) = @_;
-
-	my $status = $cluster->status(0);
-	return PgLeaderDatagram::encode(
-		$secret, %forgery,
-		type         => PgLeaderDatagram::PROBE,
-		from_session => $session,
-		sequence     => $forgery{sequence}++,
-		term         => $status->{term},
-		subject_term => 0,
-		round        => 0,
-		generation   => 1,
-		%fields);
-}
+my $last_nonce = 1000;
 
 # Waits for the answer to a Probe of an accepted session.
 sub check_accepted
@@ -301,48 +234,47 @@ sub check_accepted
 	my ($session, $name) = @_;
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 
-	my $nonce = 1000 + $forgery{sequence};
-	my $before;
-	my %reply = receive_datagram(
+	my $nonce = ++$last_nonce;
+	my %reply = $peer->receive(
 		sub {
 			$_[0]{type} == PgLeaderDatagram::PROBE_REPLY
 			  && $_[0]{nonce} == $nonce;
 		},
 		"$name: an answer",
-		sub { send_datagram(peer($session, nonce => $nonce)) });
+		sub { $peer->send($peer->message($session, nonce => $nonce)) });
 	is($reply{to_session}, $session, $name);
 	return;
 }
 
-open_session(42);
+$peer->open_session(42);
 check_accepted(42, 'a session that has proved to live is accepted');
 $cluster->wait_for(sub { ($cluster->peers(0)->[2]{reachable} // '') eq 't' },
 	'node 0 to count node 2 as reachable');
 
-my $once = peer(42, nonce => 77);
-receive_datagram(
+my $once = $peer->message(42, nonce => 77);
+$peer->receive(
 	sub {
 		$_[0]{type} == PgLeaderDatagram::PROBE_REPLY && $_[0]{nonce} == 77;
 	},
 	'the answer to the first copy',
-	sub { send_datagram($once) });
+	sub { $peer->send($once) });
 check_dropped('replay', 'sent a second time', $once);
 check_dropped(
 	'replay',
 	'a sequence number of long ago',
-	peer(42, sequence => 0));
+	$peer->message(42, sequence => 0));
 
 # After the session was followed by another, nothing of it is believed, not
 # even what was signed then and never sent before.
 my %kept = map {
-	$_ => peer(
+	$_ => $peer->message(
 		42,
 		type         => $_,
 		term         => $term + 5,
 		subject_term => $term + 5,
 		round        => 1)
 } PgLeaderDatagram::HEARTBEAT, PgLeaderDatagram::VOTE;
-open_session(43);
+$peer->open_session(43);
 check_accepted(43, 'the next session is accepted');
 check_dropped(
 	'session',
@@ -361,7 +293,7 @@ is($last_term, $term, 'no election in all this')
 # And with node 2 itself again everything is as before
 #
 
-close $socket;
+$peer->close;
 $cluster->start(2);
 $cluster->wait_for_leader;
 is($cluster->status(2)->{standing}, 'member', 'node 2 is back');

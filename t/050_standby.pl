@@ -128,6 +128,11 @@ $cluster->configure(2);
 $cluster->set(2, state_directory => 'pg_leader', initial_state => 'new');
 ok( -e $cluster->node(2)->data_dir . '/pg_leader/state',
 	'a base backup brings along the state of the node it is from');
+
+# The test's way to restore a backup keeps the data directory's permissions
+# only; pg_basebackup itself keeps all.
+chmod 0700, $cluster->node(2)->data_dir . '/pg_leader'
+  or die "could not protect the state of node 2: $!";
 $cluster->start(2);
 $cluster->wait_for(sub { $cluster->status(2)->{standing} eq 'amnesiac' },
 	'the copy to be amnesiac');

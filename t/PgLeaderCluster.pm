@@ -515,6 +515,27 @@ The row of pg_leader_status as a hash.
 
 The rows of pg_leader_peers as hashes, in a list by node id.
 
+=item $cluster->disk_pid($id)
+
+Process id of the ticker's child that keeps the state file.
+
+=cut
+
+sub disk_pid
+{
+	my ($self, $id) = @_;
+	my $ticker = $self->status($id)->{ticker_pid};
+
+	foreach my $path (glob '/proc/[0-9]*/stat')
+	{
+		open my $file, '<', $path or next;
+		my $stat = readline($file) // '';
+		close $file;
+		return $1 if $stat =~ /^(\d+) \(.*\) \S $ticker /s;
+	}
+	return undef;
+}
+
 =item $cluster->counters($id)
 
 What pg_leader_get_counters() says, as a hash.

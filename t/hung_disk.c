@@ -6,8 +6,8 @@
  * The test compiles this into a library of its own, which servers load by
  * LD_PRELOAD.  While the file exists that the environment variable HUNG_DISK
  * names, fsync() and fdatasync() of pg_leader's state file, and of no other,
- * do not return; signals are handled meanwhile.  The first such call makes a
- * file of the same name with ".hit" at its end: something hangs now.
+ * do not return, and signals wait.  The first such call makes a file of the
+ * same name with ".hit" at its end: something hangs now.
  *
  *-------------------------------------------------------------------------
  */
@@ -53,11 +53,14 @@ hang(int fd)
 	snprintf(hit, sizeof(hit), "%s.hit", flag);
 	close(open(hit, O_WRONLY | O_CREAT, 0600));
 
-	/* Signals get their turn in sigsuspend() only, lest one be missed. */
+	/*
+	 * As in the kernel's uninterruptible sleep, no signal is handled before
+	 * the disk answers.
+	 */
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &usual);
 	while (access(flag, F_OK) == 0)
-		sigsuspend(&usual);
+		usleep(10000);
 	sigprocmask(SIG_SETMASK, &usual, NULL);
 }
 

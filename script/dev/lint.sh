@@ -67,7 +67,7 @@ check_text()
 layers=(
 	"clock peers auth lease_cell state_record diagnosis"
 	"config resolver queues shared_state state_file event_log"
-	"worker log_lines sql_functions"
+	"worker log_lines sql_functions disk"
 	"launcher receiver ticker sender hook_runner sql_views"
 	"pg_leader"
 )

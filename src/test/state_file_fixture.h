@@ -5,8 +5,8 @@
  *		functions of the server that it calls, and a disk whose writes and
  *		syncs can be made to fail, to tear, and to be lost with the power.
  *
- * The system calls pwrite(), fsync(), fdatasync() and statx() are replaced
- * for the whole program.  The files are real, but stand for the page cache;
+ * The system calls pwrite(), fsync(), fdatasync(), statx() and geteuid() are
+ * replaced for the whole program.  The files are real, but stand for the page cache;
  * what has reached the disk is kept beside, for each file and slot.  As on
  * Linux, a sync that fails leaves the page cache as it is and never tries
  * these writes again.
@@ -76,6 +76,7 @@ typedef struct Disk
 	unsigned int lucky_slots;	/* bits: reach the disk without a sync */
 	jmp_buf		crash_point;
 
+	bool		other_user;		/* whose process it is: not the files' */
 	bool		hide_birth_time;
 	int			hidden_count;	/* how often it was */
 	char		trace[8192];	/* the calls, in words */
@@ -408,6 +409,12 @@ statx(int dirfd, const char *path, int flags, unsigned int mask,
 		found->stx_btime.tv_sec = 1 + disk.hidden_count++;
 	}
 	return result;
+}
+
+uid_t
+geteuid(void)
+{
+	return (uid_t) syscall(SYS_geteuid) + (disk.other_user ? 1 : 0);
 }
 
 /* Nothing goes wrong any more, and the trace begins anew. */

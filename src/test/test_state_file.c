@@ -495,6 +495,39 @@ test_unusable_directories(void **state)
 	assert_int_equal(close(standard_input), 0);
 }
 
+/* Like a data directory, it must be the server's own; the group may read. */
+static void
+test_directory_of_others(void **state)
+{
+	static const mode_t refused[] = {0701, 0702, 0704, 0720, 0755, 0770, 0777};
+	static const mode_t allowed[] = {0700, 0710, 0740, 0750};
+
+	(void) state;
+	assert_int_equal(mkdir(DIRECTORY, 0700), 0);
+	for (size_t i = 0; i < lengthof(refused); i++)
+	{
+		assert_int_equal(chmod(DIRECTORY, refused[i]), 0);
+		ASSERT_ERROR(state_file_open(DIRECTORY),
+					 "state directory \"node\" has invalid ownership or permissions");
+		assert_non_null(strstr(error.detail, "u=rwx,g=rx (0750)"));
+	}
+	for (size_t i = 0; i < lengthof(allowed); i++)
+	{
+		assert_int_equal(chmod(DIRECTORY, allowed[i]), 0);
+		assert_non_null(state_file_open(DIRECTORY));
+		crash();
+	}
+
+	disk.other_user = true;
+	ASSERT_ERROR(state_file_open(DIRECTORY),
+				 "state directory \"node\" has invalid ownership or permissions");
+
+	/* Nothing is kept of a failure. */
+	assert_null(allocated);
+	assert_int_equal(reserved_fds, 0);
+	assert_int_equal(walk_descriptors(false), 0);
+}
+
 static void
 assert_stale(StateFile *file)
 {
@@ -893,6 +926,7 @@ main(void)
 		STATE_TEST(test_no_room),
 		STATE_TEST(test_lock),
 		STATE_TEST(test_unusable_directories),
+		STATE_TEST(test_directory_of_others),
 		STATE_TEST(test_file_taken_away),
 		STATE_TEST(test_directory_taken_away),
 		STATE_TEST(test_records_that_cannot_be),

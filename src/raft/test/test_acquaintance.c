@@ -75,6 +75,7 @@ test_silent_peers_are_probed(void **state)
 	assert_int_equal(core_sent(&core, RAFT_MESSAGE_PROBE, 1)->to_session, 0);
 
 	reply = core_message(&core, RAFT_MESSAGE_PROBE_REPLY, 1, 5);
+	reply.nonce = core_sent(&core, RAFT_MESSAGE_PROBE, 1)->nonce;
 	core.now_ns += MS(30);
 	core_receive(&core, &reply);
 	assert_int_equal(core.sent_count, 0);
@@ -130,6 +131,45 @@ test_stranger_is_answered_and_challenged(void **state)
 	assert_int_equal(core_peer(&core, 1).session, PEER_SESSION(1));
 	assert_int_equal(core_peer(&core, 1).term, 0);
 	assert_true(core_peer(&core, 1).generation < 5000);
+	core_free(&core);
+}
+
+/* Which of the probes under way an answer belongs to, its nonce tells. */
+static void
+test_only_the_latest_probe_is_measured(void **state)
+{
+	Core		core;
+	RaftMessage reply;
+	RaftMessage probe;
+	uint64_t	first_nonce;
+
+	(void) state;
+	core_init(&core, 0, 3, core_record(RAFT_MEMBER, 5, PROMISE_NS));
+	core_boot(&core, true);
+	core_run_until(&core, core.now_ns);
+	first_nonce = core_sent(&core, RAFT_MESSAGE_PROBE, 1)->nonce;
+
+	/* Its answer is overtaken by the next probe. */
+	core_run_until(&core, CORE_START_NS + SECONDS(1) + MS(2));
+	assert_int_equal(core_count_sent(&core, RAFT_MESSAGE_PROBE, 1), 1);
+	reply = core_message(&core, RAFT_MESSAGE_PROBE_REPLY, 1, 5);
+	reply.nonce = first_nonce;
+	assert_true(reply.nonce != core_sent(&core, RAFT_MESSAGE_PROBE, 1)->nonce);
+	core_receive(&core, &reply);
+	assert_true(core_peer(&core, 1).last_heard_ns == core.now_ns);
+	assert_int_equal(core_peer(&core, 1).round_trip_ns, 0);
+
+	/* So is the probe by a challenge, whose answer is measured from there. */
+	probe = core_message(&core, RAFT_MESSAGE_PROBE, 1, 5);
+	probe.stranger = true;
+	probe.challenge = 77;
+	core.now_ns += MS(100);
+	core_receive(&core, &probe);
+	assert_int_equal(core_sent(&core, RAFT_MESSAGE_PROBE, 1)->nonce, 77);
+	reply.nonce = 77;
+	core.now_ns += MS(20);
+	core_receive(&core, &reply);
+	assert_int_equal(core_peer(&core, 1).round_trip_ns, MS(20));
 	core_free(&core);
 }
 
@@ -453,6 +493,7 @@ main(void)
 		cmocka_unit_test(test_strange_messages_are_dropped),
 		cmocka_unit_test(test_silent_peers_are_probed),
 		cmocka_unit_test(test_stranger_is_answered_and_challenged),
+		cmocka_unit_test(test_only_the_latest_probe_is_measured),
 		cmocka_unit_test(test_probe_of_an_accepted_session_is_answered),
 		cmocka_unit_test(test_unknown_peers_get_probes_only),
 		cmocka_unit_test(test_hearsay_about_the_leader),

@@ -1,0 +1,364 @@
+/*-------------------------------------------------------------------------
+ *
+ * disk.c
+ *		The state file, behind a process of its own that may be left waiting
+ *		for the disk.
+ *
+ * The calls run in the ticker, run_child() in its child.  No locks; the child
+ * has nothing of the server's shared memory.
+ *
+ * What must stay true:
+ *	1. the child detaches from shared memory before it touches the disk, or
+ *	   one that is left behind would keep the server from starting again;
+ *	2. it ends when the ticker has ended: its socket tells, and SIGKILL comes
+ *	   by itself;
+ *	3. one request is under way at a time, and each has one answer.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "config.h"
+#include "disk.h"
+#include "libpq/pqsignal.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "postmaster/interrupt.h"
+#include "shared_state.h"
+#include "storage/ipc.h"
+#include "storage/pg_shmem.h"
+#include "storage/proc.h"
+#include "utils/memutils.h"
+#include "utils/ps_status.h"
+#include "utils/wait_event.h"
+
+/* An answer that takes longer is worth a line in the log; and another one. */
+#define FIRST_NOTE_MS	5000
+#define NEXT_NOTE_MS	60000
+
+typedef enum DiskCall
+{
+	DISK_OPEN = 0,
+	DISK_LOAD,
+	DISK_WRITE,
+	DISK_MIRROR,
+	DISK_IN_PLACE
+} DiskCall;
+
+/* Both ends are the same program: structs travel as they are. */
+typedef struct DiskRequest
+{
+	DiskCall	call;
+	char		directory[MAXPGPATH];	/* OPEN */
+	int			node_id;		/* LOAD: this and the next three */
+	int			node_count;
+	uint64		fingerprint;
+	bool		declared_new;
+	RaftDurable durable;		/* WRITE */
+} DiskRequest;
+
+typedef struct DiskAnswer
+{
+	bool		ok;				/* OPEN: locked; WRITE; IN_PLACE */
+	int			write_errno;	/* WRITE */
+	StateVerdict verdict;		/* LOAD: this and the next two */
+	RaftDurable durable;
+	char		note[SHARED_NOTE_SIZE];
+} DiskAnswer;
+
+static int	disk_socket = -1;	/* the ticker's end */
+static char state_path[MAXPGPATH];
+static volatile sig_atomic_t waiting = false;
+
+/*
+ * The child
+ */
+
+static void
+carry_out_request(StateFile **file, const DiskRequest *request,
+				  DiskAnswer *answer)
+{
+	memset(answer, 0, sizeof(*answer));
+	switch (request->call)
+	{
+		case DISK_OPEN:
+			*file = state_file_open(request->directory);
+			answer->ok = (*file != NULL);
+			break;
+		case DISK_LOAD:
+			answer->verdict = state_file_load(*file, request->node_id,
+											  request->node_count,
+											  request->fingerprint,
+											  request->declared_new,
+											  &answer->durable, answer->note,
+											  sizeof(answer->note));
+			break;
+		case DISK_WRITE:
+			answer->ok = state_file_write(*file, &request->durable);
+			answer->write_errno = errno;
+			break;
+		case DISK_MIRROR:
+			state_file_mirror(*file);
+			break;
+		case DISK_IN_PLACE:
+			answer->ok = state_file_in_place(*file);
+			break;
+	}
+}
+
+/* All of it, or false: the other side has gone. */
+static bool
+transfer(int fd, void *data, size_t length, bool outward)
+{
+	char	   *place = data;
+
+	while (length > 0)
+	{
+		ssize_t		moved = outward ?
+		send(fd, place, length, MSG_NOSIGNAL) : recv(fd, place, length, 0);
+
+		if (moved < 0 && errno == EINTR)
+			continue;
+		if (moved <= 0)
+			return false;
+		place += moved;
+		length -= (size_t) moved;
+	}
+	return true;
+}
+
+static void
+serve(int fd)
+{
+	StateFile  *file = NULL;
+	DiskRequest request;
+	DiskAnswer	answer;
+
+	while (transfer(fd, &request, sizeof(request), false))
+	{
+		carry_out_request(&file, &request, &answer);
+		if (!transfer(fd, &answer, sizeof(answer), true))
+			break;
+	}
+}
+
+/* The child's whole life; it never returns. */
+static void
+run_child(int fd, pid_t parent)
+{
+	static const int ignored_signals[] = {
+		SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE, SIGALRM
+	};
+	static const int default_signals[] = {SIGQUIT, SIGURG};
+	sigjmp_buf	on_error;
+
+	/* The postmaster's signals reach the ticker's whole process group. */
+	for (int i = 0; i < lengthof(ignored_signals); i++)
+		pqsignal(ignored_signals[i], SIG_IGN);
+	for (int i = 0; i < lengthof(default_signals); i++)
+		pqsignal(default_signals[i], SIG_DFL);
+
+	/* The parent may have gone before this took effect. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
+		_exit(1);
+
+	/* Nothing of the server's is ours to clean up, or to hold. */
+	on_exit_reset();
+	MyProcPid = getpid();
+	pgstat_reset_wait_event_storage();
+	MyProc = NULL;
+	PGSharedMemoryDetach();
+	shared_state = NULL;
+	init_ps_display(psprintf("pg_leader disk, node %d", config_node_id));
+	(void) sigprocmask(SIG_SETMASK, &UnBlockSig, NULL);
+
+	/* An error is told in the log; the ticker sees that nobody answers. */
+	if (sigsetjmp(on_error, 0) == 0)
+	{
+		PG_exception_stack = &on_error;
+		serve(fd);
+		_exit(0);
+	}
+	error_context_stack = NULL;
+	EmitErrorReport();
+	_exit(1);
+}
+
+/*
+ * The ticker
+ */
+
+void
+disk_start(void)
+{
+	pid_t		parent = getpid();
+	pid_t		child;
+	int			fds[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
+		ereport(ERROR,
+				(errcode_for_socket_access(),
+				 errmsg("could not create a pair of sockets: %m")));
+
+	/* Until it has set its own, the child must not run our handlers. */
+	(void) sigprocmask(SIG_SETMASK, &BlockSig, NULL);
+	child = fork();
+	if (child == 0)
+	{
+		close(fds[0]);
+		run_child(fds[1], parent);
+	}
+	(void) sigprocmask(SIG_SETMASK, &UnBlockSig, NULL);
+
+	close(fds[1]);
+	if (child < 0)
+	{
+		close(fds[0]);
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+				 errmsg("could not fork the process that keeps the state file: %m")));
+	}
+	disk_socket = fds[0];
+}
+
+bool
+disk_is_waiting(void)
+{
+	return waiting;
+}
+
+const char *
+disk_path(void)
+{
+	return state_path;
+}
+
+/* From here on SIGTERM ends this process at once, also one that came before. */
+static void
+begin_to_wait(void)
+{
+	waiting = true;
+	if (ShutdownRequestPending)
+		proc_exit(0);
+}
+
+/*
+ * Wait until there is an answer, or nobody who could give one; say so if that
+ * takes long.  A process that ends meanwhile must not be within the log's
+ * code, so "waiting" is false there.
+ */
+static void
+await_answer(void)
+{
+	struct pollfd readable = {.fd = disk_socket,.events = POLLIN};
+	uint64		began_ns = clock_now_ns();
+	int			timeout_ms = FIRST_NOTE_MS;
+
+	for (;;)
+	{
+		int			events = poll(&readable, 1, timeout_ms);
+
+		if (events > 0)
+			return;
+		if (events < 0)
+			continue;			/* a signal */
+		waiting = false;
+		ereport(LOG,
+				(errmsg("the disk of state directory \"%s\" has not answered for %.0f s",
+						config_state_directory,
+						(clock_now_ns() - began_ns) / (double) NS_PER_S),
+				 errdetail("Node %d takes no part in elections until it does.",
+						   config_node_id)));
+		begin_to_wait();
+		timeout_ms = NEXT_NOTE_MS;
+	}
+}
+
+static void
+ask(DiskRequest *request, DiskAnswer *answer)
+{
+	bool		answered;
+
+	begin_to_wait();
+	answered = transfer(disk_socket, request, sizeof(*request), true);
+	if (answered)
+	{
+		await_answer();
+		answered = transfer(disk_socket, answer, sizeof(*answer), false);
+	}
+	waiting = false;
+
+	if (!answered)
+		ereport(ERROR,
+				(errcode(ERRCODE_IO_ERROR),
+				 errmsg("the process that keeps the state file of node %d has ended",
+						config_node_id)));
+}
+
+bool
+disk_open(const char *directory)
+{
+	DiskRequest request = {.call = DISK_OPEN};
+	DiskAnswer	answer;
+
+	strlcpy(request.directory, directory, sizeof(request.directory));
+	snprintf(state_path, sizeof(state_path), "%s/%s", directory,
+			 STATE_FILE_NAME);
+	ask(&request, &answer);
+	return answer.ok;
+}
+
+StateVerdict
+disk_load(int node_id, int node_count, uint64 fingerprint, bool declared_new,
+		  RaftDurable *durable, char *note, size_t note_size)
+{
+	DiskRequest request = {.call = DISK_LOAD};
+	DiskAnswer	answer;
+
+	request.node_id = node_id;
+	request.node_count = node_count;
+	request.fingerprint = fingerprint;
+	request.declared_new = declared_new;
+	ask(&request, &answer);
+	*durable = answer.durable;
+	strlcpy(note, answer.note, note_size);
+	return answer.verdict;
+}
+
+bool
+disk_write(const RaftDurable *durable)
+{
+	DiskRequest request = {.call = DISK_WRITE};
+	DiskAnswer	answer;
+
+	request.durable = *durable;
+	ask(&request, &answer);
+	errno = answer.write_errno;
+	return answer.ok;
+}
+
+void
+disk_mirror(void)
+{
+	DiskRequest request = {.call = DISK_MIRROR};
+	DiskAnswer	answer;
+
+	ask(&request, &answer);
+}
+
+bool
+disk_in_place(void)
+{
+	DiskRequest request = {.call = DISK_IN_PLACE};
+	DiskAnswer	answer;
+
+	ask(&request, &answer);
+	return answer.ok;
+}
