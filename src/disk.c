@@ -154,16 +154,18 @@ static void
 run_child(int fd, pid_t parent)
 {
 	static const int ignored_signals[] = {
-		SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE, SIGALRM
+		SIGTERM, SIGQUIT, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE, SIGALRM,
+		SIGURG
 	};
-	static const int default_signals[] = {SIGQUIT, SIGURG};
 	sigjmp_buf	on_error;
 
-	/* The postmaster's signals reach the ticker's whole process group. */
+	/*
+	 * The postmaster's signals reach the ticker's whole process group.  What
+	 * they mean for this process it learns from the ticker's end; by default
+	 * SIGQUIT would leave a core file.
+	 */
 	for (int i = 0; i < lengthof(ignored_signals); i++)
 		pqsignal(ignored_signals[i], SIG_IGN);
-	for (int i = 0; i < lengthof(default_signals); i++)
-		pqsignal(default_signals[i], SIG_DFL);
 
 	/* The parent may have gone before this took effect. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)

@@ -80,12 +80,15 @@ run_child(const ResolverQuestion *questions, int count, int family, int fd,
 		  pid_t parent)
 {
 	static const int handled_signals[] = {
-		SIGTERM, SIGQUIT, SIGINT, SIGUSR1, SIGUSR2, SIGPIPE, SIGALRM, SIGURG
+		SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGPIPE, SIGALRM, SIGURG
 	};
 
 	for (int i = 0; i < lengthof(handled_signals); i++)
 		pqsignal(handled_signals[i], SIG_DFL);
 	pqsignal(SIGHUP, SIG_IGN);
+
+	/* By default this leaves a core file; the launcher's end is enough. */
+	pqsignal(SIGQUIT, SIG_IGN);
 
 	/* The parent may have gone before the first of these took effect. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
