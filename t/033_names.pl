@@ -124,7 +124,7 @@ sub take_slot
 				q{SELECT min(backend_type) FROM pg_stat_activity
 				  WHERE wait_event = 'PgSleep'});
 		},
-		'a query to sleep');
+		'a query to hold a worker');
 	return 1 if $sleeper eq 'parallel worker';
 	end_query();
 	return 0;
