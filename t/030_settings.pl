@@ -117,7 +117,9 @@ sub workers
 		open($file, '<', "/proc/$pid/cmdline") or next;
 		my $title = <$file> // '';
 		close $file;
-		push @titles, $title if $title =~ /pg_leader/;
+
+		# A child that was just forked still has the postmaster's words.
+		push @titles, $title if $title =~ /^postgres: .*pg_leader/;
 	}
 	return @titles;
 }
