@@ -54,6 +54,14 @@
 /* Of a peer's sessions that are not accepted, one PROBE in this time. */
 #define STRANGER_INTERVAL_NS	(10 * NS_PER_MS)
 
+/*
+ * A contested peer is given its next challenge at most this often: less than
+ * the second after which a node that hears nothing probes again, so that the
+ * one node left needs no more than SESSION_CONTEST_ANSWERS such seconds; and
+ * so long that a second one is heard a few times meanwhile.
+ */
+#define CONTEST_INTERVAL_NS		(800 * NS_PER_MS)
+
 /* A datagram as it came in; one byte more tells of longer ones. */
 typedef struct Datagram
 {
@@ -69,7 +77,10 @@ static SessionTable sessions;
 static PeerAddress addresses[RAFT_MAX_NODES];
 static uint64 addresses_generation = 0;
 static LogLimit drop_limits[WIRE_DROP_REASONS];
+static LogLimit clone_limits[RAFT_MAX_NODES];
 static uint64 stranger_ns[RAFT_MAX_NODES];	/* when the last one was let in */
+static uint64 contest_ns[RAFT_MAX_NODES];	/* when the last challenge in a
+											 * contest was made */
 
 /* A number that nobody else can foretell. */
 static uint64
@@ -167,6 +178,10 @@ explain_drop(WireDrop drop, const Datagram *datagram,
 			return pstrdup("It belongs to a session that is over, or has not been accepted yet.");
 		case WIRE_DROP_REPLAY:
 			return pstrdup("It has come before, or too late to tell.");
+		case WIRE_DROP_CLONE:
+			*hint = "Stop one of them, or give it a pg_leader.node_id of its own.  A few seconds later the other one is believed again.";
+			return psprintf("Two servers run as node %d of this cluster, and nothing of either is believed.",
+							header->from);
 		case WIRE_DROP_QUEUE_FULL:
 			return pstrdup("The ticker does not keep up.");
 		case WIRE_OK:
@@ -183,14 +198,25 @@ report_drop(WireDrop drop, const Datagram *datagram, const WireHeader *header,
 	char		text[NI_MAXHOST];
 	char	   *detail;
 	const char *hint;
+	LogLimit   *limit = &drop_limits[drop];
+	int			level = LOG;
 
-	if (!worker_may_log(&drop_limits[drop], now_ns, &suppressed))
+	if (drop == WIRE_DROP_CLONE)
+	{
+		limit = &clone_limits[header->from];
+		level = WARNING;
+	}
+	else if (drop == WIRE_DROP_SESSION)
+	{
+		/* When a peer restarts, some of its old session are on their way. */
+		level = DEBUG1;
+	}
+	if (!worker_may_log(limit, now_ns, &suppressed))
 		return;
 	detail = explain_drop(drop, datagram, header, &hint);
 	peers_format_address(&datagram->source, text, sizeof(text));
 
-	/* Whenever a peer restarts, some of its old session are on their way. */
-	ereport(drop == WIRE_DROP_SESSION ? DEBUG1 : LOG,
+	ereport(level,
 			(errcode(ERRCODE_PROTOCOL_VIOLATION),
 			 header->from == RAFT_NO_NODE ?
 			 errmsg("pg_leader dropped a datagram from \"%s\": %s",
@@ -241,11 +267,54 @@ may_let_stranger_in(int32 node_id)
 	return true;
 }
 
+/* Which challenge goes with a PROBE of this peer's. */
+static void
+set_challenge(RaftMessage *probe)
+{
+	uint64		now_ns = clock_now_ns();
+	int32		id = probe->from;
+
+	if (now_ns - contest_ns[id] >= CONTEST_INTERVAL_NS &&
+		session_renew_challenge(&sessions, id, draw_number()))
+		contest_ns[id] = now_ns;
+	probe->stranger = true;
+	probe->challenge = session_challenge(&sessions, id);
+}
+
+/*
+ * Of two nodes with one id, one may be so content with what it hears of this
+ * node that it never probes.  What it sends is made a PROBE of a stranger, so
+ * that it can prove to be the only one.
+ */
+static void
+challenge_clone(const RaftMessage *dropped)
+{
+	RaftMessage probe = *dropped;
+
+	probe.type = RAFT_MESSAGE_PROBE;
+	probe.nonce = 0;
+	set_challenge(&probe);
+	if (session_awaits_proof(&sessions, probe.from) &&
+		may_let_stranger_in(probe.from) &&
+		queue_send(inbox, &probe) == QUEUE_DETACHED)
+		proc_exit(0);
+}
+
+static void
+log_end_of_contest(int32 node_id)
+{
+	ereport(LOG,
+			(errmsg("node %d is believed again: only one server runs as this node",
+					node_id)));
+	memset(&clone_limits[node_id], 0, sizeof(LogLimit));
+}
+
 /* Let a datagram pass all gates; WIRE_OK fills in the message. */
 static WireDrop
 check_datagram(const Datagram *datagram, WireHeader *header,
 			   RaftMessage *message)
 {
+	bool		was_contested;
 	WireDrop	drop;
 
 	drop = wire_decode_header(&wire_config, datagram->bytes, datagram->length,
@@ -260,21 +329,26 @@ check_datagram(const Datagram *datagram, WireHeader *header,
 
 	message->stranger = false;
 	message->challenge = 0;
+	was_contested = session_is_contested(&sessions, message->from);
 	switch (session_check(&sessions, message, header->sequence,
 						  draw_number()))
 	{
 		case SESSION_ACCEPTED:
+			if (was_contested)
+				log_end_of_contest(message->from);
 			return WIRE_OK;
 		case SESSION_STRANGER:
 			if (!may_let_stranger_in(message->from))
-				return WIRE_DROP_SESSION;
-			message->stranger = true;
-			message->challenge = session_challenge(&sessions, message->from);
+				return was_contested ? WIRE_DROP_CLONE : WIRE_DROP_SESSION;
+			set_challenge(message);
 			return WIRE_OK;
 		case SESSION_DROP_SESSION:
 			return WIRE_DROP_SESSION;
 		case SESSION_DROP_REPLAY:
 			return WIRE_DROP_REPLAY;
+		case SESSION_DROP_CLONE:
+			challenge_clone(message);
+			return WIRE_DROP_CLONE;
 	}
 	return WIRE_DROP_SESSION;
 }

@@ -11,7 +11,8 @@
  * What stays true:
  *
  *	1. A confirmed record is in a slot that is not written to until a later
- *	   one is confirmed in the other slot, except with the same bytes.
+ *	   one is confirmed in the other slot, except with the same bytes: a record
+ *	   spans sectors, and whatever a crash leaves of a write is no danger.
  *	2. What a caller is told to be on disk is on disk.  That goes for a record
  *	   that was read, too: it may be known to the page cache alone, left there
  *	   by a former ticker whose fdatasync() failed or was never reached.
@@ -364,6 +365,26 @@ confirm_existing(StateFile *file)
 }
 
 /*
+ * What the node had seen of the others' records holds whatever became of its
+ * own state, if only these were of the same cluster: ids may have moved in
+ * another one.
+ */
+static void
+keep_peer_generations(const StateFile *file, const StateRecord *record,
+					  RaftDurable *durable)
+{
+	int			id;
+
+	if (record->node_id != file->node_id ||
+		record->node_count != file->node_count ||
+		record->fingerprint != file->fingerprint)
+		return;
+	for (id = 0; id < RAFT_MAX_NODES; id++)
+		durable->peer_generation[id] = Max(durable->peer_generation[id],
+										   record->durable.peer_generation[id]);
+}
+
+/*
  * The first record of a node that has lost its state.  The term is the
  * greatest that can still be found and that was this cluster's or this
  * node's: a lower bound, from which an operator's order to forget the state
@@ -392,6 +413,7 @@ make_amnesiac(const StateFile *file, const StateSlot *slots,
 			durable->term = Max(durable->term, record->durable.term);
 		durable->generation = Max(durable->generation,
 								  record->durable.generation + 1);
+		keep_peer_generations(file, record, durable);
 	}
 }
 
@@ -553,10 +575,13 @@ state_file_load(StateFile *file, int node_id, int node_count,
 
 			/*
 			 * A birth that keeps the term and the silence.  The vote may be
-			 * for a node that has another id now; and who has lost its state
-			 * does not regain it by a new name.
+			 * for a node that has another id now, and what was seen of others
+			 * may be another's now; and who has lost its state does not
+			 * regain it by a new name.
 			 */
 			*durable = slots[file->newest_slot].record.durable;
+			memset(durable->peer_generation, 0,
+				   sizeof(durable->peer_generation));
 			durable->vote = RAFT_VOTE_SPOILED;
 			durable->generation++;
 			if (durable->standing != RAFT_AMNESIAC)

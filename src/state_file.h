@@ -2,7 +2,7 @@
  *
  * state_file.h
  *		The node's durable state on disk: term, vote, longest promise,
- *		standing, generation.
+ *		standing, generation, and the generations seen of the others.
  *
  * The ticker alone uses this, through a process of its own (disk.h), and holds
  * an exclusive lock (flock) on the state directory for its life, taken before

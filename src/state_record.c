@@ -28,8 +28,10 @@
 #define OFFSET_MAX_PROMISE		64
 #define OFFSET_STANDING			72
 #define OFFSET_RESERVED			76
-#define OFFSET_CHECKSUM			124
-#define OFFSET_END				128
+#define OFFSET_PEER_GENERATIONS	80
+#define OFFSET_RESERVED_TOO		1104
+#define OFFSET_CHECKSUM			1148
+#define OFFSET_END				1152
 
 #define ASSERT_FOLLOWS(field, size, next) \
 	StaticAssertDecl((field) + (size) == (next), "fields must adjoin")
@@ -46,10 +48,11 @@ ASSERT_FOLLOWS(OFFSET_GENERATION, 8, OFFSET_TERM);
 ASSERT_FOLLOWS(OFFSET_TERM, 8, OFFSET_MAX_PROMISE);
 ASSERT_FOLLOWS(OFFSET_MAX_PROMISE, 8, OFFSET_STANDING);
 ASSERT_FOLLOWS(OFFSET_STANDING, 4, OFFSET_RESERVED);
-ASSERT_FOLLOWS(OFFSET_RESERVED, 48, OFFSET_CHECKSUM);
+ASSERT_FOLLOWS(OFFSET_RESERVED, 4, OFFSET_PEER_GENERATIONS);
+ASSERT_FOLLOWS(OFFSET_PEER_GENERATIONS, 8 * RAFT_MAX_NODES, OFFSET_RESERVED_TOO);
+ASSERT_FOLLOWS(OFFSET_RESERVED_TOO, 44, OFFSET_CHECKSUM);
 ASSERT_FOLLOWS(OFFSET_CHECKSUM, 4, OFFSET_END);
 StaticAssertDecl(OFFSET_END == STATE_RECORD_SIZE, "fields must fill the record");
-StaticAssertDecl(STATE_RECORD_SIZE <= 512, "a record must fit a sector");
 StaticAssertDecl(STATE_RECORD_SIZE <= STATE_SLOT_SPACING,
 				 "a record must fit its slot");
 StaticAssertDecl(RAFT_NEW == 0 && RAFT_MET == 1 && RAFT_READY == 2 &&
@@ -119,6 +122,7 @@ bool
 state_record_is_valid(const StateRecord *record)
 {
 	const RaftDurable *durable = &record->durable;
+	int			id;
 
 	if (record->node_count < 1 || record->node_count > RAFT_MAX_NODES)
 		return false;
@@ -130,6 +134,13 @@ state_record_is_valid(const StateRecord *record)
 	if (durable->generation < 1 || durable->term >= RAFT_TERM_LIMIT ||
 		durable->max_promise_ns > RAFT_MAX_PROMISE_NS)
 		return false;
+	for (id = 0; id < RAFT_MAX_NODES; id++)
+	{
+		bool		is_peer = (id < record->node_count && id != record->node_id);
+
+		if (!is_peer && durable->peer_generation[id] != 0)
+			return false;
+	}
 
 	/* As a number, for an enum's own type may or may not be signed. */
 	return (uint32) durable->standing <= RAFT_AMNESIAC;
@@ -139,6 +150,7 @@ void
 state_record_encode(const StateRecord *record, uint8 *bytes)
 {
 	const RaftDurable *durable = &record->durable;
+	int			id;
 
 	memset(bytes, 0, STATE_RECORD_SIZE);
 	memcpy(bytes + OFFSET_MAGIC, magic, sizeof(magic));
@@ -153,6 +165,9 @@ state_record_encode(const StateRecord *record, uint8 *bytes)
 	put_uint64(bytes + OFFSET_TERM, durable->term);
 	put_uint64(bytes + OFFSET_MAX_PROMISE, durable->max_promise_ns);
 	put_uint32(bytes + OFFSET_STANDING, (uint32) durable->standing);
+	for (id = 0; id < RAFT_MAX_NODES; id++)
+		put_uint64(bytes + OFFSET_PEER_GENERATIONS + 8 * id,
+				   durable->peer_generation[id]);
 	put_uint32(bytes + OFFSET_CHECKSUM, compute_checksum(bytes));
 }
 
@@ -161,6 +176,7 @@ read_record(const uint8 *bytes, size_t length, StateRecord *record)
 {
 	RaftDurable *durable = &record->durable;
 	uint32		version;
+	int			id;
 
 	if (length < STATE_RECORD_SIZE)
 		return STATE_RECORD_SHORT;
@@ -187,8 +203,14 @@ read_record(const uint8 *bytes, size_t length, StateRecord *record)
 	durable->term = get_uint64(bytes + OFFSET_TERM);
 	durable->max_promise_ns = get_uint64(bytes + OFFSET_MAX_PROMISE);
 	durable->standing = (RaftStanding) get_uint32(bytes + OFFSET_STANDING);
+	for (id = 0; id < RAFT_MAX_NODES; id++)
+		durable->peer_generation[id] =
+			get_uint64(bytes + OFFSET_PEER_GENERATIONS + 8 * id);
 
-	if (!are_zero(bytes + OFFSET_RESERVED, OFFSET_CHECKSUM - OFFSET_RESERVED) ||
+	if (!are_zero(bytes + OFFSET_RESERVED,
+				  OFFSET_PEER_GENERATIONS - OFFSET_RESERVED) ||
+		!are_zero(bytes + OFFSET_RESERVED_TOO,
+				  OFFSET_CHECKSUM - OFFSET_RESERVED_TOO) ||
 		!state_record_is_valid(record))
 		return STATE_RECORD_RANGE;
 	return STATE_RECORD_OK;
@@ -221,7 +243,9 @@ are_same_state(const RaftDurable *first, const RaftDurable *second)
 		first->vote == second->vote &&
 		first->max_promise_ns == second->max_promise_ns &&
 		first->generation == second->generation &&
-		first->standing == second->standing;
+		first->standing == second->standing &&
+		memcmp(first->peer_generation, second->peer_generation,
+			   sizeof(first->peer_generation)) == 0;
 }
 
 /*

@@ -25,13 +25,21 @@
  *	56		8		term, below RAFT_TERM_LIMIT
  *	64		8		longest promise that may be in force, in ns
  *	72		4		standing, RaftStanding
- *	76		48		kept free, zero
- *	124		4		CRC-32C over the bytes 0 ... 123
- *	128				end
+ *	76		4		kept free, zero
+ *	80		1024	by node id, 8 bytes each: the greatest generation that was
+ *					seen of that node's records; 0: none, and for the node
+ *					itself and ids from the node count on
+ *	1104	44		kept free, zero
+ *	1148	4		CRC-32C over the bytes 0 ... 1147
+ *	1152			end
  *
  * Magic, version, CRC and the record's size keep their place in every
  * version, so that a record of a later version is told apart from a damaged
  * one.
+ *
+ * A record is longer than a disk's sector may be, and a crash may leave any
+ * part of it written.  The CRC finds that out, and the other slot holds the
+ * confirmed state.
  *
  *-------------------------------------------------------------------------
  */
@@ -43,8 +51,8 @@
 /* Version of the layout that is written, and the only one that is read. */
 #define STATE_RECORD_VERSION	1
 
-/* Bytes of every record; one sector of any disk holds it whole. */
-#define STATE_RECORD_SIZE		128
+/* Bytes of every record. */
+#define STATE_RECORD_SIZE		1152
 
 #define STATE_SLOT_COUNT		2
 #define STATE_SLOT_SPACING		4096

@@ -19,13 +19,14 @@ use warnings;
 use Digest::SHA qw(hmac_sha256);
 
 use constant {
-	SIZE        => 216,
-	SIGNED_SIZE => 184,
+	SIZE        => 224,
+	SIGNED_SIZE => 192,
 
-	VOTE        => 3,
-	HEARTBEAT   => 5,
-	PROBE       => 10,
-	PROBE_REPLY => 11,
+	VOTE          => 3,
+	HEARTBEAT     => 5,
+	HEARTBEAT_ACK => 6,
+	PROBE         => 10,
+	PROBE_REPLY   => 11,
 
 	MEMBER => 3,
 };
@@ -65,7 +66,8 @@ my @layout = (
 	[ advertised_port   => 'S<' ],
 	[ filler            => 'S<' ],
 	[ position          => 'a16' ],
-	[ membership        => 'a16' ]);
+	[ membership        => 'a16' ],
+	[ former_generation => 'Q<' ]);
 
 my $format = join ' ', map { $_->[1] } @layout;
 

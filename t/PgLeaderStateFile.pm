@@ -17,11 +17,19 @@ use warnings;
 
 use constant {
 	SLOT_SPACING => 4096,
-	RECORD_SIZE  => 128,
-	CRC_OFFSET   => 124
+	RECORD_SIZE  => 1152,
+	CRC_OFFSET   => 1148,
+	NODES_MAX    => 128
 };
 
 my @standings = qw(new met ready member amnesiac);
+
+# CRC-32C of each single byte.
+my @crc_table = map {
+	my $crc = $_;
+	$crc = $crc & 1 ? ($crc >> 1) ^ 0x82f63b78 : $crc >> 1 foreach 1 .. 8;
+	$crc;
+} 0 .. 255;
 
 =over
 
@@ -30,7 +38,8 @@ my @standings = qw(new met ready member amnesiac);
 Returns both slots, in the file's order, as hashes: C<offset> in the file,
 C<size> of the record, and C<record>, undef if it cannot be read.  A record is
 a hash with C<node_id>, C<node_count>, C<vote>, C<fingerprint>, C<inode>,
-C<birth_ns>, C<generation>, C<term>, C<max_promise_ns> and C<standing>.
+C<birth_ns>, C<generation>, C<term>, C<max_promise_ns>, C<standing> and, by
+node id, C<peer_generations>.
 
 =cut
 
@@ -88,26 +97,27 @@ sub _parse
 	  && unpack('L<', substr $bytes, CRC_OFFSET) ==
 	  crc32c(substr $bytes, 0, CRC_OFFSET);
 
-	my %record;
+	my (%record, @peer_generations);
 	(   @record{
 			qw(version node_id node_count vote fingerprint inode birth_ns
 			  generation term max_promise_ns standing)
-		}) = unpack 'x8 L< L< L< l< Q< Q< Q< Q< Q< Q< L<', $bytes;
+		},
+		@peer_generations)
+	  = unpack 'x8 L< L< L< l< Q< Q< Q< Q< Q< Q< L< x4 Q<' . NODES_MAX,
+	  $bytes;
 	$record{standing} = $standings[ $record{standing} ];
+	$record{peer_generations} =
+	  [ @peer_generations[ 0 .. $record{node_count} - 1 ] ];
 	return \%record;
 }
 
-# Bit by bit: records are short.
 sub crc32c
 {
 	my ($bytes) = @_;
 
 	my $crc = 0xffffffff;
-	foreach my $byte (unpack 'C*', $bytes)
-	{
-		$crc ^= $byte;
-		$crc = $crc & 1 ? ($crc >> 1) ^ 0x82f63b78 : $crc >> 1 foreach 1 .. 8;
-	}
+	$crc = ($crc >> 8) ^ $crc_table[ ($crc ^ $_) & 0xff ]
+	  foreach unpack 'C*', $bytes;
 	return $crc ^ 0xffffffff;
 }
 

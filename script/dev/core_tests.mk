@@ -2,6 +2,7 @@
 # check_core.sh.
 #
 #	src/raft/test/test_*.c	link with the core
+#	src/raft/test/scenarios	one program, plays all stories there; links with the core
 #	src/wire/test/test_*.c	link with core and wire
 #	src/test/test_X.c		link with core, wire, src/X.c, which they test, and
 #							PostgreSQL's libraries for programs
@@ -37,17 +38,26 @@ PG_LIBS := $(foreach library,libpgcommon.a libpgport.a,$(firstword \
 	$(wildcard $(foreach dir,--pkglibdir --libdir,$(shell $(PG_CONFIG) $(dir))/$(library)))))
 endif
 
-TESTS := $(RAFT_TESTS) $(WIRE_TESTS) $(SERVER_TESTS)
+# To be run at the top of the tree.
+STORIES := $(BUILD)/raft/test/scenarios/run_stories
+STORY_OBJS := $(call objects_of,src/raft/test/scenarios)
+
+CORE_TESTS := $(RAFT_TESTS) $(WIRE_TESTS) $(STORIES)
+TESTS := $(CORE_TESTS) $(SERVER_TESTS)
 
 all: $(TESTS)
+core: $(CORE_TESTS)
 .SECONDARY:
-.PHONY: all run
+.PHONY: all core run run-core
 
 run:
 ifeq ($(SERVER_INCLUDE),)
 	@echo "without src/test: no server headers found by $(PG_CONFIG)"
 endif
 	@prove -e '' $(TESTS)
+
+run-core:
+	@prove -e '' $(CORE_TESTS)
 
 $(BUILD)/%.o: src/%.c $(wildcard src/*.h src/*/*.h src/*/test/*.h src/test/*.h)
 	@mkdir -p $(@D)
@@ -70,6 +80,9 @@ $(BUILD)/wire_helpers.a: $(WIRE_HELPERS)
 	@rm -f $@
 	ar rc $@ $^
 
+$(STORY_OBJS): $(wildcard src/raft/test/scenarios/*.h)
+
+$(STORIES): $(STORY_OBJS) $(BUILD)/raft_helpers.a $(RAFT_OBJS)
 $(RAFT_TESTS): %: %.o $(BUILD)/raft_helpers.a $(RAFT_OBJS)
 $(WIRE_TESTS): %: %.o $(BUILD)/wire_helpers.a $(RAFT_OBJS) $(WIRE_OBJS)
 $(SERVER_TESTS): $(BUILD)/test/test_%: $(BUILD)/test/test_%.o $(BUILD)/%.o \

@@ -34,7 +34,14 @@ acquaintance_note_peer(RaftNode *node, const RaftMessage *message)
 
 	if (peer->session != message->from_session)
 	{
-		/* What its former self said was said by somebody else. */
+		/*
+		 * What its former self said was said by somebody else.  But what that
+		 * one had written must not be forgotten: only if we heard it
+		 * ourselves, as a generation from our own record may be of the
+		 * session that begins here.
+		 */
+		if (peer->session != 0)
+			peer->former_generation = peer->generation;
 		peer->session = message->from_session;
 		peer->reported = false;
 	}
@@ -46,6 +53,9 @@ acquaintance_note_peer(RaftNode *node, const RaftMessage *message)
 	peer->known_leader = message->known_leader;
 	peer->known_leader_term = message->known_leader_term;
 	peer->silent = (message->flags & RAFT_FLAG_SILENT) != 0;
+	peer->unfit = (message->flags & RAFT_FLAG_UNFIT) != 0;
+	peer->storage_ns = message->storage_ns;
+	peer->position = message->position;
 	peer->advertised_port = message->advertised_port;
 	if (peer->generation < message->generation)
 		peer->generation = message->generation;
@@ -53,6 +63,25 @@ acquaintance_note_peer(RaftNode *node, const RaftMessage *message)
 		node->max_known_term = message->term;
 	if (node->max_known_term < message->known_leader_term)
 		node->max_known_term = message->known_leader_term;
+}
+
+/* Mean and mean deviation, as in RFC 6298. */
+void
+acquaintance_note_round_trip(RaftPeer *peer, uint64_t round_trip_ns)
+{
+	uint64_t	deviation;
+
+	if (peer->round_trip_ns == 0)
+	{
+		peer->round_trip_ns = round_trip_ns;
+		peer->round_trip_deviation_ns = round_trip_ns / 2;
+		return;
+	}
+	deviation = round_trip_ns > peer->round_trip_ns ?
+		round_trip_ns - peer->round_trip_ns :
+		peer->round_trip_ns - round_trip_ns;
+	peer->round_trip_deviation_ns = (peer->round_trip_deviation_ns * 3 + deviation) / 4;
+	peer->round_trip_ns = (peer->round_trip_ns * 7 + round_trip_ns) / 8;
 }
 
 void
@@ -63,7 +92,7 @@ acquaintance_receive_probe(RaftNode *node, const RaftMessage *message)
 	outbox_prepare(node, &reply, RAFT_MESSAGE_PROBE_REPLY, message->from);
 	reply.to_session = message->from_session;
 	reply.nonce = message->nonce;
-	reply.generation_seen = node->peers[message->from].generation;
+	membership_tell_generation(node, &reply);
 	outbox_send(node, &reply);
 
 	/*
@@ -88,17 +117,12 @@ void
 acquaintance_receive_probe_reply(RaftNode *node, const RaftMessage *message)
 {
 	RaftPeer   *peer = &node->peers[message->from];
-	uint64_t	round_trip;
 
 	/* An answer to an earlier probe says nothing about the present way. */
 	if (peer->probe_sent_ns == 0 || message->nonce != peer->probe_nonce)
 		return;
-	round_trip = node->now_ns - peer->probe_sent_ns;
+	acquaintance_note_round_trip(peer, node->now_ns - peer->probe_sent_ns);
 	peer->probe_sent_ns = 0;
-	if (peer->round_trip_ns == 0)
-		peer->round_trip_ns = round_trip;
-	else
-		peer->round_trip_ns = (peer->round_trip_ns * 7 + round_trip) / 8;
 }
 
 /*

@@ -20,15 +20,11 @@
 /* A granted pre-vote puts off one's own candidacy at most this often. */
 #define HOLDS_LIMIT				2
 
-/* A follower's timer, drawn anew whenever the leader is heard. */
+/* A follower's timer, set anew whenever the leader is heard. */
 void
 election_arm(RaftNode *node)
 {
-	const RaftTimings *timings = &node->config.timings;
-
-	node->election_deadline_ns = node->now_ns + timings->election_timeout_min_ns +
-		raft_random_below(node, timings->election_timeout_max_ns -
-						  timings->election_timeout_min_ns + 1);
+	node->election_deadline_ns = node->now_ns + succession_timeout_ns(node);
 }
 
 /*
@@ -154,6 +150,21 @@ refusal_of(const RaftNode *node, const RaftMessage *message)
 	return RAFT_REFUSAL_NONE;
 }
 
+/*
+ * Raft paper, 5.4.1, as far as it applies without a log.  Priority and rank,
+ * however, never are a reason to refuse a vote.
+ */
+static bool
+is_position_good_enough(const RaftNode *node, const RaftMessage *message)
+{
+	RaftPositionOrder order;
+
+	if (node->config.position_mode != RAFT_POSITION_REQUIRE)
+		return true;
+	order = node->config.compare_positions(&message->position, &node->position);
+	return order == RAFT_POSITION_EQUAL || order == RAFT_POSITION_AHEAD;
+}
+
 static void
 reply_to_candidate(RaftNode *node, const RaftMessage *message,
 				   RaftMessageType type, RaftRefusal refusal)
@@ -178,6 +189,9 @@ election_receive_pre_vote(RaftNode *node, const RaftMessage *message)
 
 	if (message->subject_term <= node->wanted.term)
 		refusal = RAFT_REFUSAL_TERM;
+	else if (refusal == RAFT_REFUSAL_NONE &&
+			 !is_position_good_enough(node, message))
+		refusal = RAFT_REFUSAL_POSITION;
 	if (refusal == RAFT_REFUSAL_NONE)
 	{
 		uint64_t	hold_ns = node->now_ns + 3 * raft_delta_ns(node);
@@ -222,6 +236,8 @@ election_receive_vote(RaftNode *node, const RaftMessage *message)
 		else if (node->wanted.vote != RAFT_VOTE_NONE &&
 				 node->wanted.vote != message->from)
 			refusal = RAFT_REFUSAL_VOTED;
+		else if (!is_position_good_enough(node, message))
+			refusal = RAFT_REFUSAL_POSITION;
 	}
 
 	if (refusal == RAFT_REFUSAL_NONE)
@@ -278,26 +294,28 @@ send_request(RaftNode *node, int32_t to)
 	outbox_send(node, &request);
 }
 
-/* Ask everybody who has neither granted nor refused yet. */
+/*
+ * Ask everybody who has neither granted nor refused yet, and again those who
+ * refused for the sake of a promise that is over by now.
+ */
 static void
 send_requests(RaftNode *node)
 {
-	uint64_t	interval = 2 * raft_round_trip_ns(node);
-	uint64_t	cap = node->config.timings.election_timeout_min_ns / 10;
 	int32_t		i;
 
 	for (i = 0; i < node->config.node_count; i++)
 	{
-		if (i != node->config.node_id &&
-			!quorum_set_has(&node->granted_by, i) &&
-			node->peers[i].refusal == RAFT_REFUSAL_NONE)
+		RaftPeer   *peer = &node->peers[i];
+
+		if (i == node->config.node_id || quorum_set_has(&node->granted_by, i))
+			continue;
+		if (peer->refusal == RAFT_REFUSAL_PROMISED &&
+			node->now_ns >= peer->ask_again_ns)
+			peer->refusal = RAFT_REFUSAL_NONE;
+		if (peer->refusal == RAFT_REFUSAL_NONE)
 			send_request(node, i);
 	}
-	if (interval < RAFT_RESEND_MIN_NS)
-		interval = RAFT_RESEND_MIN_NS;
-	if (interval > cap)
-		interval = cap;
-	node->resend_ns = node->now_ns + interval;
+	node->resend_ns = node->now_ns + raft_resend_interval_ns(node);
 }
 
 /* A new candidacy: no answer to an earlier one counts for it. */
@@ -354,6 +372,29 @@ election_campaign(RaftNode *node)
 	send_requests(node);
 }
 
+/* Nothing but this spread grows: it settles duels of equal timers. */
+static void
+fail_round(RaftNode *node)
+{
+	uint64_t	delta = raft_delta_ns(node);
+	uint64_t	spread = 6 * delta;
+	uint64_t	least = node->config.timings.election_timeout_min_ns / 50;
+
+	if (spread < least)
+		spread = least;
+	spread <<= node->failed_rounds < BACKOFF_LIMIT ? node->failed_rounds : BACKOFF_LIMIT;
+	if (spread > node->config.timings.election_timeout_max_ns)
+		spread = node->config.timings.election_timeout_max_ns;
+	node->failed_rounds++;
+	node->counters.rounds_failed++;
+	election_become_follower(node, RAFT_REASON_ROUND_FAILED);
+
+	/* Who did not answer may not know our session, and then hears nothing. */
+	node->probe_ns = node->now_ns;
+	node->election_deadline_ns = node->now_ns + 2 * delta +
+		raft_random_below(node, spread + 1);
+}
+
 static void
 count_grant(RaftNode *node, int32_t from)
 {
@@ -378,14 +419,44 @@ election_own_vote_durable(RaftNode *node)
 		count_grant(node, node->config.node_id);
 }
 
+/* Has a majority become impossible before this candidacy's end? */
+static bool
+is_refused_by_too_many(const RaftNode *node)
+{
+	int32_t		refused = 0;
+	int32_t		i;
+
+	for (i = 0; i < node->config.node_count; i++)
+	{
+		const RaftPeer *peer = &node->peers[i];
+
+		if (i == node->config.node_id || peer->refusal == RAFT_REFUSAL_NONE ||
+			(peer->refusal == RAFT_REFUSAL_PROMISED &&
+			 peer->ask_again_ns < node->round_deadline_ns))
+			continue;
+		refused++;
+	}
+	return node->config.node_count - refused < quorum_size(node->config.node_count);
+}
+
 static void
 receive_refusal(RaftNode *node, const RaftMessage *message)
 {
-	if (message->nonce == node->nonce &&
-		(node->role == RAFT_PRE_CANDIDATE || node->role == RAFT_CANDIDATE) &&
-		!quorum_set_has(&node->granted_by, message->from))
-		node->peers[message->from].refusal = message->refusal;
+	RaftPeer   *peer = &node->peers[message->from];
+	bool		ours = message->nonce == node->nonce &&
+	(node->role == RAFT_PRE_CANDIDATE || node->role == RAFT_CANDIDATE) &&
+	!quorum_set_has(&node->granted_by, message->from);
+	uint64_t	promise = message->promise_ns < RAFT_MAX_PROMISE_NS ?
+	message->promise_ns : RAFT_MAX_PROMISE_NS;
+
+	if (ours)
+	{
+		peer->refusal = message->refusal;
+		peer->ask_again_ns = node->now_ns + promise;
+	}
 	meet_higher_term(node, message->term);
+	if (ours && node->role != RAFT_FOLLOWER && is_refused_by_too_many(node))
+		fail_round(node);
 }
 
 void
@@ -414,29 +485,6 @@ election_receive_vote_reply(RaftNode *node, const RaftMessage *message)
  * Time
  * ----------
  */
-
-/* Nothing but this spread grows: it settles duels of equal timers. */
-static void
-fail_round(RaftNode *node)
-{
-	uint64_t	delta = raft_delta_ns(node);
-	uint64_t	spread = 6 * delta;
-	uint64_t	least = node->config.timings.election_timeout_min_ns / 50;
-
-	if (spread < least)
-		spread = least;
-	spread <<= node->failed_rounds < BACKOFF_LIMIT ? node->failed_rounds : BACKOFF_LIMIT;
-	if (spread > node->config.timings.election_timeout_max_ns)
-		spread = node->config.timings.election_timeout_max_ns;
-	node->failed_rounds++;
-	node->counters.rounds_failed++;
-	election_become_follower(node, RAFT_REASON_ROUND_FAILED);
-
-	/* Who did not answer may not know our session, and then hears nothing. */
-	node->probe_ns = node->now_ns;
-	node->election_deadline_ns = node->now_ns + 2 * delta +
-		raft_random_below(node, spread + 1);
-}
 
 void
 election_expire(RaftNode *node)

@@ -13,35 +13,6 @@
  */
 #include "raft_node.h"
 
-/* Acknowledgements older than this many heartbeats do not make a successor. */
-#define FRESH_HEARTBEATS		3
-
-/*
- * Who is to follow: of those that acknowledged a round not long ago and may
- * campaign, the one of the highest priority, and among equals the lowest id.
- */
-int32_t
-handover_choose_successor(const RaftNode *node)
-{
-	uint64_t	fresh = FRESH_HEARTBEATS * node->config.timings.heartbeat_interval_ns;
-	int32_t		best = RAFT_NO_NODE;
-	int32_t		i;
-
-	for (i = 0; i < node->config.node_count; i++)
-	{
-		const RaftPeer *peer = &node->peers[i];
-
-		if (i == node->config.node_id || peer->acknowledged_ns == 0 ||
-			peer->acknowledged_ns + fresh < node->now_ns ||
-			peer->standing != RAFT_MEMBER || peer->silent ||
-			peer->priority <= 0)
-			continue;
-		if (best == RAFT_NO_NODE || peer->priority > node->peers[best].priority)
-			best = i;
-	}
-	return best;
-}
-
 static void
 tell_resignation(RaftNode *node)
 {
@@ -141,7 +112,12 @@ release(RaftNode *node, const RaftMessage *message)
 	followed = node->role == RAFT_FOLLOWER &&
 		node->leader_id == message->from && node->leader_term == term;
 	if (followed)
+	{
+		/* Its rank goes with the leader, so the timer first. */
+		node->election_deadline_ns = node->now_ns +
+			succession_wait_after_resignation_ns(node);
 		raft_set_leader(node, RAFT_NO_NODE, 0, RAFT_REASON_RESIGNED);
+	}
 	return followed;
 }
 
@@ -156,22 +132,11 @@ follow_on(RaftNode *node)
 		election_campaign(node);
 }
 
-static void
-arm_after_resignation(RaftNode *node)
-{
-	uint64_t	delta = raft_delta_ns(node);
-	uint64_t	cap = node->config.timings.election_timeout_min_ns;
-	uint64_t	wait = 3 * delta + raft_random_below(node, 6 * delta);
-
-	node->election_deadline_ns = node->now_ns + (wait < cap ? wait : cap);
-}
-
 void
 handover_receive_timeout_now(RaftNode *node, const RaftMessage *message)
 {
 	if (!release(node, message))
 		return;
-	arm_after_resignation(node);
 	follow_on(node);
 }
 
@@ -180,7 +145,6 @@ handover_receive_resign(RaftNode *node, const RaftMessage *message)
 {
 	if (!release(node, message))
 		return;
-	arm_after_resignation(node);
 	if (message->successor == node->config.node_id)
 		follow_on(node);
 }

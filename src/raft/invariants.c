@@ -73,9 +73,13 @@ raft_check(const RaftNode *node)
 		 node->promise_term != node->leader_term))
 		return "16: a leader is followed without a promise to it";
 
+	if (node->rank != RAFT_NO_RANK &&
+		(node->leader_id == RAFT_NO_NODE || node->leader_id == self))
+		return "17: a rank without a leader that gave it";
+
 	/* The rings. */
 	if (node->outbox_count < 0 || node->outbox_count > RAFT_OUTBOX_SIZE ||
 		node->events_count < 0 || node->events_count > RAFT_EVENTS_SIZE)
-		return "17: a ring is out of bounds";
+		return "18: a ring is out of bounds";
 	return NULL;
 }

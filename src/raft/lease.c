@@ -58,8 +58,9 @@ send_round(RaftNode *node)
 {
 	const RaftTimings *timings = &node->config.timings;
 	int32_t		self = node->config.node_id;
-	int32_t		successor = handover_choose_successor(node);
+	int32_t		successor = succession_first(node);
 	uint64_t	promise = raft_promise_ns(timings);
+	uint64_t	delta = raft_delta_ns(node);
 	uint64_t	expiry = node->now_ns +
 	raft_usable_promise_ns(promise, timings->max_clock_drift_ppm);
 	int32_t		i;
@@ -74,6 +75,7 @@ send_round(RaftNode *node)
 	if (node->expiry_ns[self] < expiry)
 		node->expiry_ns[self] = expiry;
 	extend_lease(node);
+	succession_rank_peers(node);
 
 	for (i = 0; i < node->config.node_count; i++)
 	{
@@ -85,11 +87,32 @@ send_round(RaftNode *node)
 		heartbeat.subject_term = node->wanted.term;
 		heartbeat.round = node->round;
 		heartbeat.promise_ns = promise;
-		heartbeat.rank_delay_ns = raft_delta_ns(node);
+		heartbeat.rank = node->peers[i].rank;
+		heartbeat.rank_epoch = node->rank_epoch;
+		heartbeat.rank_delay_ns = delta;
 		heartbeat.successor = successor;
 		outbox_send(node, &heartbeat);
 		node->counters.heartbeats_sent++;
 	}
+}
+
+/*
+ * Until the lease begins, rounds are repeated as requests are: a lost one must
+ * not cost a whole heartbeat.  Not faster than the ring of rounds allows,
+ * lest an acknowledgement that took long is no longer known.
+ */
+static uint64_t
+round_interval_ns(const RaftNode *node)
+{
+	uint64_t	heartbeat = node->config.timings.heartbeat_interval_ns;
+	uint64_t	interval = raft_resend_interval_ns(node);
+	uint64_t	least = raft_promise_ns(&node->config.timings) / (RAFT_ROUND_HISTORY / 2);
+
+	if (node->lease_end_ns != 0)
+		return heartbeat;
+	if (interval < least)
+		interval = least;
+	return interval < heartbeat ? interval : heartbeat;
 }
 
 /* A majority has voted; the lease begins when a majority has promised. */
@@ -110,12 +133,12 @@ lease_begin_leadership(RaftNode *node)
 	node->round = 0;
 	node->lease_end_ns = 0;
 	node->lease_ended = false;
+	succession_begin(node);
 	memset(node->expiry_ns, 0, sizeof(node->expiry_ns));
 	for (i = 0; i < node->config.node_count; i++)
 		node->peers[i].acknowledged_ns = 0;
 	send_round(node);
-	node->heartbeat_ns = node->now_ns +
-		node->config.timings.heartbeat_interval_ns;
+	node->heartbeat_ns = node->now_ns + round_interval_ns(node);
 }
 
 /*
@@ -130,6 +153,7 @@ step_down(RaftNode *node, RaftReason reason)
 
 	node->counters.lease_lapses++;
 	node->lease_ended = true;
+	node->unfit_until_ns = node->now_ns + raft_unfit_ns(node);
 	election_become_follower(node, reason);
 	node->election_deadline_ns = node->now_ns + timings->election_timeout_max_ns +
 		raft_random_below(node, timings->election_timeout_max_ns + 1);
@@ -158,11 +182,12 @@ lease_expire(RaftNode *node)
 void
 lease_tick(RaftNode *node)
 {
-	uint64_t	interval = node->config.timings.heartbeat_interval_ns;
+	uint64_t	interval;
 
 	if (node->role != RAFT_LEADER || node->now_ns < node->heartbeat_ns)
 		return;
 	send_round(node);
+	interval = round_interval_ns(node);
 
 	/* Keep the beat, unless a whole interval was missed. */
 	node->heartbeat_ns += interval;
@@ -282,6 +307,7 @@ lease_receive_heartbeat(RaftNode *node, const RaftMessage *message)
 	node->holds = 0;
 	node->draining = false;
 	node->resigns_left = 0;
+	succession_note_rank(node, message);
 	election_arm(node);
 	promise_and_acknowledge(node, message);
 }
@@ -292,7 +318,6 @@ lease_receive_heartbeat_ack(RaftNode *node, const RaftMessage *message)
 	RaftPeer   *peer = &node->peers[message->from];
 	uint64_t	sent;
 	uint64_t	expiry;
-	uint64_t	round_trip;
 
 	if (node->role != RAFT_LEADER || node->lease_ended ||
 		message->subject_term != node->wanted.term)
@@ -309,10 +334,6 @@ lease_receive_heartbeat_ack(RaftNode *node, const RaftMessage *message)
 		node->expiry_ns[message->from] = expiry;
 	if (peer->acknowledged_ns < sent)
 		peer->acknowledged_ns = sent;
-	round_trip = node->now_ns - sent;
-	if (peer->round_trip_ns == 0)
-		peer->round_trip_ns = round_trip;
-	else
-		peer->round_trip_ns = (peer->round_trip_ns * 7 + round_trip) / 8;
+	acquaintance_note_round_trip(peer, node->now_ns - sent);
 	extend_lease(node);
 }

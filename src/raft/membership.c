@@ -2,13 +2,15 @@
  *
  * membership.c
  *		How far a node belongs to the cluster: birth by all nodes, lost state,
- *		and the operator's way back.
+ *		and the two ways back.
  *
  * Raft lets no node vote that has forgotten its vote.  So a cluster is born
  * once, by all of its nodes, who climb NEW, MET, READY, MEMBER in lockstep;
  * and a node without trustworthy state is AMNESIAC: it counts as a dead one
- * for every quorum.  docs/architecture.md, "Birth" and "Lost state", has the
- * reasons.
+ * for every quorum, until all others have told it their terms, or an operator
+ * takes it upon himself.  docs/architecture.md, "Birth" and "Lost state", has
+ * the reasons, docs/correctness.md why asking all others is enough, and why
+ * asking fewer is not.
  *
  *-------------------------------------------------------------------------
  */
@@ -19,6 +21,13 @@ static bool
 is_being_born(const RaftNode *node)
 {
 	return node->wanted.standing < RAFT_MEMBER;
+}
+
+/* Asks the others for their terms: on the way up, or back. */
+static bool
+is_asking(const RaftNode *node)
+{
+	return node->config.node_count > 1 && node->wanted.standing != RAFT_MEMBER;
 }
 
 /* Neither term nor vote nor promises are known any more. */
@@ -33,70 +42,119 @@ membership_mark_lost(RaftNode *node)
 void
 membership_become_amnesiac(RaftNode *node, RaftAmnesia amnesia)
 {
+	int32_t		i;
+
 	if (node->role == RAFT_LEADER)
-		handover_resign(node, handover_choose_successor(node),
-						RAFT_REASON_AMNESIA);
+		handover_resign(node, succession_first(node), RAFT_REASON_AMNESIA);
 	election_become_follower(node, RAFT_REASON_AMNESIA);
 	node->amnesia = amnesia;
 	node->forget_at_ns = 0;
+
+	/* What was told on the way up was told to somebody else. */
+	for (i = 0; i < node->config.node_count; i++)
+		node->peers[i].reported = false;
+	node->query_ns = node->now_ns;
 	membership_mark_lost(node);
 	raft_want(node);
 }
 
+/* Tell the addressee what its records were when we saw them. */
+void
+membership_tell_generation(const RaftNode *node, RaftMessage *reply)
+{
+	const RaftPeer *peer = &node->peers[reply->to];
+
+	reply->generation_seen = peer->generation;
+	if (reply->to_session == peer->session)
+		reply->former_generation_seen = peer->former_generation;
+	else if (peer->session != 0)
+		reply->former_generation_seen = peer->generation;
+}
+
 /*
- * Two ways to learn from a peer that our state is not what it was: it has
- * seen a greater generation of us (a snapshot was restored), or it stands two
- * or more above us, which nobody can reach while we keep our state.
+ * Ways to learn from a peer that our state is not what it was: it has seen a
+ * greater generation of us (a snapshot was restored), or it stands two or more
+ * above us, which nobody can reach while we keep our state.
  *
  * The generation is compared with the present one, not with the one in which
  * the peer was asked, so that two of our own datagrams in the wrong order do
- * no harm.
+ * no harm.  But our own writes since the start may have caught up with what was
+ * seen of the lost state.  So what a peer saw of our former sessions is
+ * compared with what we found at the start.
  */
 void
 membership_note_peer(RaftNode *node, const RaftMessage *message)
 {
 	if (node->generation_reported < message->generation_seen)
 		node->generation_reported = message->generation_seen;
+	if (node->generation_reported < message->former_generation_seen)
+		node->generation_reported = message->former_generation_seen;
 	if (node->wanted.standing == RAFT_AMNESIAC)
 		return;
 
 	if (is_being_born(node) && message->standing <= RAFT_MEMBER &&
 		(int) message->standing >= (int) node->wanted.standing + 2)
 		membership_become_amnesiac(node, RAFT_AMNESIA_LEFT_BEHIND);
-	else if (message->generation_seen > node->durable.generation)
+	else if (message->generation_seen > node->durable.generation ||
+			 message->former_generation_seen > node->generation_loaded)
 		membership_become_amnesiac(node, RAFT_AMNESIA_ROLLED_BACK);
 }
 
-/* Does this node, on its way up, still wait for that peer? */
+/*
+ * Does this node still wait for that peer?  On the way up, for a standing
+ * that is not below our own; on the way back, for the term of one that has
+ * kept its state, as only such a one surely knows in which term it asked us
+ * for a vote.
+ */
 bool
 membership_awaits(const RaftNode *node, int32_t peer_id)
 {
 	const RaftPeer *peer = &node->peers[peer_id];
+	RaftStanding least = is_being_born(node) ? node->wanted.standing : RAFT_READY;
 
-	if (!is_being_born(node) || peer_id == node->config.node_id)
+	if (!is_asking(node) || peer_id == node->config.node_id)
 		return false;
 	return !peer->reported || peer->reported_standing > RAFT_MEMBER ||
-		peer->reported_standing < node->wanted.standing;
+		peer->reported_standing < least;
+}
+
+static bool
+awaits_anybody(const RaftNode *node)
+{
+	int32_t		i;
+
+	for (i = 0; i < node->config.node_count; i++)
+	{
+		if (membership_awaits(node, i))
+			return true;
+	}
+	return false;
+}
+
+/* Take part from that term on, but not in it, if it has existed before. */
+static void
+become_member(RaftNode *node, uint64_t term)
+{
+	node->wanted.standing = RAFT_MEMBER;
+	if (term > 0)
+		node->wanted.vote = RAFT_VOTE_SPOILED;
+	node->wanted.term = term;
+	raft_set_leader(node, RAFT_NO_NODE, 0, RAFT_REASON_START);
+	raft_want(node);
 }
 
 /* One step up, if every other node has reported at least our standing. */
-void
-membership_climb(RaftNode *node)
+static void
+climb(RaftNode *node)
 {
-	bool		all = true;
 	bool		one_is_member = false;
 	uint64_t	term = node->wanted.term;
 	int32_t		i;
-
-	if (!is_being_born(node) || node->persist_pending || node->storage_failed)
-		return;
 
 	for (i = 0; i < node->config.node_count; i++)
 	{
 		const RaftPeer *peer = &node->peers[i];
 
-		if (membership_awaits(node, i))
-			all = false;
 		if (i == node->config.node_id || !peer->reported)
 			continue;
 		if (peer->reported_standing == RAFT_MEMBER)
@@ -104,25 +162,65 @@ membership_climb(RaftNode *node)
 		if (peer->reported_term > term)
 			term = peer->reported_term;
 	}
-	if (!all && !(node->wanted.standing == RAFT_READY && one_is_member))
+	if (awaits_anybody(node) &&
+		!(node->wanted.standing == RAFT_READY && one_is_member))
 		return;
 
-	/* Alone there is nobody to be waited for. */
-	if (node->config.node_count == 1)
-		node->wanted.standing = RAFT_MEMBER;
-	else
-		node->wanted.standing++;
-	if (node->wanted.standing == RAFT_MEMBER)
-	{
-		raft_set_leader(node, RAFT_NO_NODE, 0, RAFT_REASON_START);
-
-		/* A term that existed before: a vote in it may have been cast. */
-		if (term > 0)
-			node->wanted.vote = RAFT_VOTE_SPOILED;
-		node->wanted.term = term;
-	}
 	node->query_ns = node->now_ns;
-	raft_want(node);
+
+	/* Alone there is nobody to be waited for. */
+	if (node->config.node_count == 1 || node->wanted.standing == RAFT_READY)
+		become_member(node, term);
+	else
+	{
+		node->wanted.standing++;
+		raft_want(node);
+	}
+}
+
+/*
+ * The way back without an operator.  Our forgotten vote of some term went to a
+ * candidate who had made that term durable before it asked; perhaps nobody
+ * else knows that term.  So all others have to answer, and no amnesiac's
+ * answer counts.  And the longest promise that we may have forgotten has to
+ * pass first.
+ */
+static void
+recover(RaftNode *node)
+{
+	uint64_t	term = node->wanted.term;
+	int32_t		i;
+
+	if (node->config.node_count == 1 || awaits_anybody(node) ||
+		node->now_ns < membership_recover_at_ns(node))
+		return;
+	for (i = 0; i < node->config.node_count; i++)
+	{
+		if (i != node->config.node_id && node->peers[i].reported_term > term)
+			term = node->peers[i].reported_term;
+	}
+	become_member(node, term);
+}
+
+/* Up, or back, as far as the reports allow. */
+void
+membership_advance(RaftNode *node)
+{
+	if (node->persist_pending || node->storage_failed)
+		return;
+	if (is_being_born(node))
+		climb(node);
+	else if (node->durable.standing == RAFT_AMNESIAC)
+		recover(node);
+}
+
+/* Not before then can an amnesiac recover by asking; 0: never. */
+uint64_t
+membership_recover_at_ns(const RaftNode *node)
+{
+	if (node->wanted.standing != RAFT_AMNESIAC || node->config.node_count == 1)
+		return 0;
+	return node->start_ns + RAFT_MAX_PROMISE_NS;
 }
 
 /*
@@ -139,13 +237,10 @@ forget_state(RaftNode *node)
 	/* A record must not name a term that raft_init() would refuse. */
 	if (term >= RAFT_TERM_LIMIT - RAFT_FORGET_TERM_JUMP)
 		term = RAFT_TERM_LIMIT - RAFT_FORGET_TERM_JUMP - 1;
-	node->wanted.term = term + RAFT_FORGET_TERM_JUMP;
-	node->wanted.vote = RAFT_VOTE_SPOILED;
-	node->wanted.standing = RAFT_MEMBER;
-	raft_set_leader(node, RAFT_NO_NODE, 0, RAFT_REASON_START);
-	raft_want(node);
+	become_member(node, term + RAFT_FORGET_TERM_JUMP);
 }
 
+/* On the way up all are asked, as standings grow; on the way back, the rest. */
 static void
 send_queries(RaftNode *node)
 {
@@ -155,7 +250,8 @@ send_queries(RaftNode *node)
 	{
 		RaftMessage query;
 
-		if (i == node->config.node_id)
+		if (i == node->config.node_id ||
+			(!is_being_born(node) && !membership_awaits(node, i)))
 			continue;
 		outbox_prepare(node, &query, RAFT_MESSAGE_TERM_QUERY, i);
 		query.nonce = node->config.session;
@@ -166,22 +262,33 @@ send_queries(RaftNode *node)
 void
 membership_tick(RaftNode *node)
 {
-	if (node->forget_at_ns != 0 && node->now_ns >= node->forget_at_ns &&
-		!node->storage_failed)
+	/* If all others have answered, there is no need to forget. */
+	membership_advance(node);
+	if (!node->persist_pending && node->forget_at_ns != 0 &&
+		node->now_ns >= node->forget_at_ns && !node->storage_failed)
 		forget_state(node);
-	if (!is_being_born(node) || node->persist_pending ||
+	if (!is_asking(node) || node->persist_pending ||
 		node->now_ns < node->query_ns)
 		return;
-	node->query_ns = node->now_ns + node->config.timings.heartbeat_interval_ns;
+	node->query_ns = node->now_ns + (is_being_born(node) ?
+									 node->config.timings.heartbeat_interval_ns :
+									 RAFT_PROBE_INTERVAL_NS);
 	send_queries(node);
 }
 
 uint64_t
 membership_deadline(const RaftNode *node)
 {
+	uint64_t	deadline = UINT64_MAX;
+	uint64_t	recover_at_ns = membership_recover_at_ns(node);
+
 	if (node->forget_at_ns != 0 && !node->storage_failed)
-		return node->forget_at_ns;
-	return is_being_born(node) ? node->query_ns : UINT64_MAX;
+		deadline = node->forget_at_ns;
+	if (is_asking(node) && node->query_ns < deadline)
+		deadline = node->query_ns;
+	if (recover_at_ns > node->now_ns && recover_at_ns < deadline)
+		deadline = recover_at_ns;
+	return deadline;
 }
 
 /* Everybody answers, whatever its standing; the answer tells it. */
@@ -192,7 +299,7 @@ membership_receive_term_query(RaftNode *node, const RaftMessage *message)
 
 	outbox_prepare(node, &report, RAFT_MESSAGE_TERM_REPORT, message->from);
 	report.nonce = message->nonce;
-	report.generation_seen = node->peers[message->from].generation;
+	membership_tell_generation(node, &report);
 	outbox_send(node, &report);
 }
 
@@ -207,5 +314,5 @@ membership_receive_term_report(RaftNode *node, const RaftMessage *message)
 	peer->reported = true;
 	peer->reported_standing = message->standing;
 	peer->reported_term = message->term;
-	membership_climb(node);
+	membership_advance(node);
 }

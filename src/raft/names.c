@@ -78,6 +78,7 @@ raft_refusal_name(RaftRefusal refusal)
 		[RAFT_REFUSAL_LEADER] = "is the leader",
 		[RAFT_REFUSAL_SILENT] = "restarted not long ago",
 		[RAFT_REFUSAL_STORAGE] = "cannot write its state",
+		[RAFT_REFUSAL_POSITION] = "is further with the data",
 	};
 
 	return look_up(names, LENGTH_OF(names), (int) refusal);
@@ -102,6 +103,7 @@ raft_reason_name(RaftReason reason)
 		[RAFT_REASON_STORAGE] = "state cannot be stored",
 		[RAFT_REASON_AMNESIA] = "state lost",
 		[RAFT_REASON_INVARIANT] = "another leader in the same term",
+		[RAFT_REASON_TRANSFER] = "transfer requested",
 	};
 
 	return look_up(names, LENGTH_OF(names), (int) reason);

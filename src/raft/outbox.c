@@ -34,11 +34,14 @@ outbox_prepare(const RaftNode *node, RaftMessage *message,
 	message->role = node->role;
 	message->storage_ns = node->storage_ns;
 	message->priority = node->config.timings.priority;
+	message->position = node->position;
 	message->advertised_port = node->config.advertised_port;
 	if (node->silent)
 		message->flags |= RAFT_FLAG_SILENT;
-	if (node->role == RAFT_LEADER && lease_is_valid(node))
+	if (lease_is_valid(node))
 		message->flags |= RAFT_FLAG_LEADER;
+	if (node->now_ns < node->unfit_until_ns)
+		message->flags |= RAFT_FLAG_UNFIT;
 }
 
 void
@@ -64,7 +67,8 @@ raft_next_message(RaftNode *node, RaftMessage *message)
 		return false;
 	*message = node->outbox[node->outbox_first];
 	node->outbox_first = (node->outbox_first + 1) % RAFT_OUTBOX_SIZE;
-	node->outbox_count--;
+	if (--node->outbox_count == 0)
+		node->outbox_first = 0; /* the same few cache lines, mostly */
 	return true;
 }
 

@@ -24,9 +24,6 @@
 #define MAX_DRIFT_PPM			200000
 #define MAX_PRIORITY			1000
 
-/* Delta, the step between two nodes' timers, is at least this. */
-#define DELTA_MIN_NS			(10 * RAFT_NS_PER_MS)
-
 size_t
 raft_node_size(void)
 {
@@ -86,6 +83,13 @@ raft_usable_promise_ns(uint64_t promise_ns, uint32_t max_clock_drift_ppm)
 	return usable > CLOCK_GRANULARITY_NS ? usable - CLOCK_GRANULARITY_NS : 0;
 }
 
+/* What was measured of a peer that has gone says nothing now. */
+static bool
+is_recent(const RaftNode *node, const RaftPeer *peer)
+{
+	return peer->last_heard_ns + 3 * RAFT_PROBE_INTERVAL_NS >= node->now_ns;
+}
+
 uint64_t
 raft_round_trip_ns(const RaftNode *node)
 {
@@ -96,23 +100,61 @@ raft_round_trip_ns(const RaftNode *node)
 	{
 		const RaftPeer *peer = &node->peers[i];
 
-		/* What was measured of a peer that has gone says nothing now. */
-		if (peer->last_heard_ns + 3 * RAFT_PROBE_INTERVAL_NS >= node->now_ns &&
-			peer->round_trip_ns > greatest)
+		if (is_recent(node, peer) && peer->round_trip_ns > greatest)
 			greatest = peer->round_trip_ns;
 	}
 	return greatest;
 }
 
 uint64_t
+raft_delta_cap_ns(const RaftNode *node)
+{
+	return node->config.timings.election_timeout_min_ns / 100 * 15;
+}
+
+/*
+ * In one step a candidate should get through: three round trips, and a write
+ * on both sides.  Means would be too short for half of the cases; mean
+ * deviations stand in for a high percentile, as in TCP (RFC 6298).
+ */
+uint64_t
 raft_delta_ns(const RaftNode *node)
 {
-	uint64_t	delta = 3 * raft_round_trip_ns(node) + 2 * node->storage_ns;
-	uint64_t	cap = node->config.timings.election_timeout_min_ns * 15 / 100;
+	uint64_t	round_trip = 0;
+	uint64_t	storage = node->storage_ns;
+	uint64_t	cap = raft_delta_cap_ns(node);
+	uint64_t	delta;
+	int32_t		i;
 
-	if (delta < DELTA_MIN_NS)
-		delta = DELTA_MIN_NS;
+	for (i = 0; i < node->config.node_count; i++)
+	{
+		const RaftPeer *peer = &node->peers[i];
+		uint64_t	high = peer->round_trip_ns + 2 * peer->round_trip_deviation_ns;
+
+		if (!is_recent(node, peer))
+			continue;
+		if (high > round_trip)
+			round_trip = high;
+		if (peer->storage_ns > storage)
+			storage = peer->storage_ns;
+	}
+	if (round_trip > cap || storage > cap)
+		return cap;
+	delta = 3 * round_trip + 2 * storage;
+	if (delta < RAFT_DELTA_MIN_NS)
+		delta = RAFT_DELTA_MIN_NS;
 	return delta < cap ? delta : cap;
+}
+
+uint64_t
+raft_resend_interval_ns(const RaftNode *node)
+{
+	uint64_t	interval = 2 * raft_round_trip_ns(node);
+	uint64_t	cap = node->config.timings.election_timeout_min_ns / 10;
+
+	if (interval < RAFT_RESEND_MIN_NS)
+		interval = RAFT_RESEND_MIN_NS;
+	return interval < cap ? interval : cap;
 }
 
 /* ----------
@@ -165,6 +207,11 @@ void
 raft_want(RaftNode *node)
 {
 	uint64_t	promise = raft_promise_ns(&node->config.timings);
+	int32_t		i;
+
+	/* What we have seen of others is written along, never by itself. */
+	for (i = 0; i < node->config.node_count; i++)
+		node->wanted.peer_generation[i] = node->peers[i].generation;
 
 	/*
 	 * The longest promise is raised before the first such promise is given,
@@ -237,6 +284,7 @@ raft_persisted(RaftNode *node, uint64_t now_ns, uint64_t storage_ns,
 		{
 			node->amnesia = RAFT_AMNESIA_NONE;
 			node->forget_at_ns = 0;
+			node->generation_loaded = node->durable.generation;
 		}
 		event.type = RAFT_EVENT_STANDING;
 		event.amnesia = node->amnesia;
@@ -251,7 +299,7 @@ raft_persisted(RaftNode *node, uint64_t now_ns, uint64_t storage_ns,
 	 */
 	election_own_vote_durable(node);
 	expire(node);
-	membership_climb(node);
+	membership_advance(node);
 }
 
 void
@@ -282,11 +330,18 @@ raft_persist_failed(RaftNode *node, uint64_t now_ns, uint64_t draw)
 		outbox_event(node, &event);
 	}
 
+	node->unfit_until_ns = node->now_ns + raft_unfit_ns(node);
 	if (node->role == RAFT_LEADER)
-		handover_resign(node, handover_choose_successor(node),
-						RAFT_REASON_STORAGE);
+		handover_resign(node, succession_first(node), RAFT_REASON_STORAGE);
 	else if (node->role != RAFT_FOLLOWER)
 		election_become_follower(node, RAFT_REASON_STORAGE);
+}
+
+/* For how long a node ranks last that could not do what a leader must. */
+uint64_t
+raft_unfit_ns(const RaftNode *node)
+{
+	return 10 * node->config.timings.election_timeout_max_ns;
 }
 
 static void
@@ -340,6 +395,10 @@ raft_set_leader(RaftNode *node, int32_t leader_id, uint64_t term,
 
 	if (node->leader_id == leader_id && node->leader_term == term)
 		return;
+
+	/* A rank is of one leader in one term. */
+	node->rank = RAFT_NO_RANK;
+	node->rank_epoch = 0;
 	event.type = RAFT_EVENT_LEADER;
 	event.old_leader = node->leader_id;
 	event.leader = leader_id;
@@ -363,6 +422,10 @@ config_is_valid(const RaftConfig *config)
 	return config->node_count >= 1 && config->node_count <= RAFT_MAX_NODES &&
 		config->node_id >= 0 && config->node_id < config->node_count &&
 		config->session != 0 &&
+		(int) config->position_mode >= RAFT_POSITION_OFF &&
+		(int) config->position_mode <= RAFT_POSITION_REQUIRE &&
+		(config->position_mode == RAFT_POSITION_OFF ||
+		 config->compare_positions != NULL) &&
 		raft_check_timings(&config->timings) == NULL;
 }
 
@@ -391,7 +454,7 @@ raft_init(RaftNode *node, const RaftConfig *config, const RaftDurable *durable,
 	begin_entry(node, now_ns, draw);
 	node->start_ns = node->since_ns = node->now_ns;
 	node->durable = node->wanted = *durable;
-	node->generation_used = durable->generation;
+	node->generation_loaded = node->generation_used = durable->generation;
 	node->persist_pending = !confirmed;
 	node->role = RAFT_FOLLOWER;
 	node->role_reason = RAFT_REASON_START;
@@ -401,10 +464,14 @@ raft_init(RaftNode *node, const RaftConfig *config, const RaftDurable *durable,
 	node->promise_leader = RAFT_NO_NODE;
 	node->released_leader = RAFT_NO_NODE;
 	node->resign_successor = RAFT_NO_NODE;
+	node->rank = RAFT_NO_RANK;
 	node->max_known_term = durable->term;
 	for (i = 0; i < RAFT_MAX_NODES; i++)
 	{
 		node->peers[i].priority = -1;
+		node->peers[i].rank = RAFT_NO_RANK;
+		if (i < config->node_count && i != config->node_id)
+			node->peers[i].generation = durable->peer_generation[i];
 		node->peers[i].known_leader = RAFT_NO_NODE;
 	}
 
@@ -424,7 +491,7 @@ raft_init(RaftNode *node, const RaftConfig *config, const RaftDurable *durable,
 	if (node->wanted.standing == RAFT_MEMBER &&
 		node->wanted.max_promise_ns < raft_promise_ns(&config->timings))
 		raft_want(node);
-	membership_climb(node);
+	membership_advance(node);
 	return RAFT_OK;
 }
 
@@ -451,7 +518,8 @@ message_is_plausible(const RaftNode *node, const RaftMessage *message)
 		message->subject_term >= RAFT_TERM_LIMIT || message->subject_term > limit ||
 		message->known_leader_term >= RAFT_TERM_LIMIT ||
 		message->known_leader_term > limit ||
-		message->generation_seen > node->generation_used + RAFT_TERM_JUMP_LIMIT)
+		message->generation_seen > node->generation_used + RAFT_TERM_JUMP_LIMIT ||
+		message->former_generation_seen > node->generation_used + RAFT_TERM_JUMP_LIMIT)
 		return false;
 
 	/* Only a PROBE speaks to a session that its sender does not know. */
@@ -629,7 +697,42 @@ raft_step_down(RaftNode *node, RaftReason reason, uint64_t now_ns,
 	expire(node);
 	if (node->role != RAFT_LEADER)
 		return RAFT_NOT_LEADER;
-	handover_resign(node, handover_choose_successor(node), reason);
+	if (reason == RAFT_REASON_STORAGE)
+		node->unfit_until_ns = node->now_ns + raft_unfit_ns(node);
+	handover_resign(node, succession_first(node), reason);
+	return RAFT_OK;
+}
+
+RaftResult
+raft_transfer(RaftNode *node, int32_t successor, uint64_t now_ns,
+			  uint64_t draw)
+{
+	if (node->persist_pending)
+		return RAFT_NOT_DRAINED;
+	if (successor < 0 || successor >= node->config.node_count ||
+		successor == node->config.node_id)
+		return RAFT_INVALID;
+
+	begin_entry(node, now_ns, draw);
+	expire(node);
+	if (node->role != RAFT_LEADER)
+		return RAFT_NOT_LEADER;
+	if (!succession_is_fit(node, successor))
+		return RAFT_NOT_FIT;
+	handover_resign(node, successor, RAFT_REASON_TRANSFER);
+	return RAFT_OK;
+}
+
+RaftResult
+raft_set_position(RaftNode *node, const RaftPosition *position,
+				  uint64_t now_ns, uint64_t draw)
+{
+	if (node->persist_pending)
+		return RAFT_NOT_DRAINED;
+
+	begin_entry(node, now_ns, draw);
+	expire(node);
+	node->position = *position;
 	return RAFT_OK;
 }
 
@@ -680,8 +783,7 @@ raft_reconfigure(RaftNode *node, const RaftTimings *timings, uint64_t now_ns,
 
 	/* Priority 0 never leads. */
 	if (node->role == RAFT_LEADER && timings->priority == 0)
-		handover_resign(node, handover_choose_successor(node),
-						RAFT_REASON_STEP_DOWN);
+		handover_resign(node, succession_first(node), RAFT_REASON_STEP_DOWN);
 	return RAFT_OK;
 }
 
@@ -719,8 +821,12 @@ raft_view(const RaftNode *node, RaftView *view)
 	view->forget_at_ns = node->forget_at_ns;
 	view->quorum = quorum_size(node->config.node_count);
 	view->granted_count = quorum_set_count(&node->granted_by);
+	view->recover_at_ns = membership_recover_at_ns(node);
+	view->rank = node->rank;
+	view->rank_delay_ns = node->role == RAFT_FOLLOWER && node->rank != RAFT_NO_RANK ?
+		node->rank_delay_ns : raft_delta_ns(node);
 	view->successor = node->role == RAFT_LEADER ?
-		handover_choose_successor(node) : RAFT_NO_NODE;
+		succession_first(node) : RAFT_NO_NODE;
 	view->timings = node->config.timings;
 	view->promise_ns = raft_promise_ns(&node->config.timings);
 	view->promised_to = RAFT_NO_NODE;
@@ -751,8 +857,10 @@ raft_peer_view(const RaftNode *node, int32_t peer_id, RaftPeerView *view)
 	view->known_leader = peer->known_leader;
 	view->known_leader_term = peer->known_leader_term;
 	view->silent = peer->silent;
+	view->rank = RAFT_NO_RANK;
 	if (node->role == RAFT_LEADER)
 	{
+		view->rank = peer->rank;
 		view->acknowledged_ns = peer->acknowledged_ns;
 		view->expiry_ns = node->expiry_ns[peer_id];
 	}

@@ -70,6 +70,9 @@
 /* RaftMessage.rank of an addressee that has none. */
 #define RAFT_NO_RANK				(-1)
 
+/* Acknowledgements older than this many heartbeats do not make a successor. */
+#define RAFT_FRESH_HEARTBEATS		3
+
 /* election_timeout_min must be at least this many heartbeat intervals. */
 #define RAFT_MIN_HEARTBEATS_PER_TIMEOUT 5
 
@@ -127,7 +130,8 @@ typedef enum RaftRefusal
 	RAFT_REFUSAL_LEADER,		/* is a leader with a valid lease */
 	RAFT_REFUSAL_SILENT,		/* restarted not long ago */
 	RAFT_REFUSAL_STORAGE,		/* cannot write its state */
-	RAFT_REFUSAL_LAST = RAFT_REFUSAL_STORAGE
+	RAFT_REFUSAL_POSITION,		/* is further with the data, or elsewhere */
+	RAFT_REFUSAL_LAST = RAFT_REFUSAL_POSITION
 } RaftRefusal;
 
 /* Bits of RaftMessage.flags; values are part of the wire format. */
@@ -136,16 +140,42 @@ typedef enum RaftRefusal
 #define RAFT_FLAG_LEADER			0x04	/* sender leads with a lease */
 #define RAFT_FLAG_HAS_TOKEN			0x08	/* token_leader, token_term are
 											 * set */
-#define RAFT_FLAGS_ALL				0x0f
+#define RAFT_FLAG_UNFIT				0x10	/* sender has lost a lease, or
+											 * resigned as its disk failed,
+											 * not long ago: it ranks last */
+#define RAFT_FLAGS_ALL				0x1f
 
 /*
- * How far a node has come with the data, opaque to the core; all zero for
- * now, when positions play no part (RAFT.md, 1.9).
+ * How far a node has come with the data; opaque to the core, which hands it
+ * to RaftConfig.compare_positions.
  */
 typedef struct RaftPosition
 {
 	uint8_t		bytes[16];
 } RaftPosition;
+
+/* What the position has to do with elections (RAFT.md, 1.9). */
+typedef enum RaftPositionMode
+{
+	RAFT_POSITION_OFF = 0,		/* nothing; positions may all be zero */
+	RAFT_POSITION_PREFER,		/* among equals the one further ahead follows
+								 * the leader; nobody is refused for it */
+	RAFT_POSITION_REQUIRE		/* and a voter refuses whoever is not at least
+								 * as far as itself (Raft paper, 5.4.1) */
+} RaftPositionMode;
+
+/* How one position stands to another one. */
+typedef enum RaftPositionOrder
+{
+	RAFT_POSITION_BEHIND = -1,
+	RAFT_POSITION_EQUAL = 0,
+	RAFT_POSITION_AHEAD = 1,
+	RAFT_POSITION_INCOMPARABLE = 2	/* histories that have parted */
+} RaftPositionOrder;
+
+/* How "one" stands to "other".  Pure: it depends on nothing else. */
+typedef RaftPositionOrder (*RaftComparePositions) (const RaftPosition *one,
+												   const RaftPosition *other);
 
 /*
  * One message between two nodes.  Every field travels in every message; one
@@ -195,6 +225,9 @@ typedef struct RaftMessage
 	uint64_t	generation_seen;	/* PROBE_REPLY, TERM_REPORT: the greatest
 									 * generation that the sender has seen of
 									 * the addressee's */
+	uint64_t	former_generation_seen; /* likewise, as far as it was seen of
+										 * sessions before the addressee's
+										 * present one, or 0 */
 	RaftStanding standing;		/* sender's */
 	RaftRole	role;			/* sender's, for information */
 	uint8_t		flags;			/* RAFT_FLAG_... */
@@ -202,7 +235,7 @@ typedef struct RaftMessage
 	uint64_t	storage_ns;		/* sender's smoothed time to make state
 								 * durable, for information */
 	int32_t		priority;		/* sender's, 0 ... 1000; 0: never leads */
-	RaftPosition position;		/* sender's; all zero for now */
+	RaftPosition position;		/* sender's; all zero: not known, or off */
 	uint16_t	advertised_port;	/* sender's PostgreSQL port; carried, not
 									 * interpreted */
 } RaftMessage;
@@ -216,6 +249,10 @@ typedef struct RaftDurable
 	uint64_t	max_promise_ns; /* longest promise that may be in force */
 	uint64_t	generation;		/* of the record: grows with each one */
 	RaftStanding standing;
+	uint64_t	peer_generation[RAFT_MAX_NODES];	/* greatest that was seen
+													 * of each other node's
+													 * records, as of this
+													 * write; 0: none */
 } RaftDurable;
 
 /* Settings that may change while the node runs. */
@@ -238,6 +275,9 @@ typedef struct RaftConfig
 	uint64_t	session;		/* of this incarnation: random, not 0 */
 	uint16_t	advertised_port;	/* sent with each message */
 	RaftTimings timings;
+	RaftPositionMode position_mode; /* the same on all nodes */
+	RaftComparePositions compare_positions; /* NULL with RAFT_POSITION_OFF
+											 * only */
 } RaftConfig;
 
 /* Result of an entry or a control call. */
@@ -248,8 +288,12 @@ typedef enum RaftResult
 								 * RaftCounters.dropped */
 	RAFT_NOT_DRAINED,			/* state waits to be made durable: drain first */
 	RAFT_INVALID,				/* arguments out of range; nothing was changed */
-	RAFT_NOT_LEADER,			/* step down: this node does not lead */
-	RAFT_NOT_AMNESIAC			/* forget state: this node has not lost it */
+	RAFT_NOT_LEADER,			/* step down, transfer: this node does not
+								 * lead with a valid lease */
+	RAFT_NOT_AMNESIAC,			/* forget state: this node has not lost it */
+	RAFT_NOT_FIT				/* transfer: the node asked for cannot follow
+								 * now: no fresh acknowledgement of it, it is
+								 * silent, or its priority is 0 */
 } RaftResult;
 
 /* Why a role or the known leader changed. */
@@ -270,7 +314,8 @@ typedef enum RaftReason
 	RAFT_REASON_STORAGE,		/* state could not be made durable */
 	RAFT_REASON_AMNESIA,		/* the node's state is lost */
 	RAFT_REASON_INVARIANT,		/* another leader in one's own term */
-	RAFT_REASON_LAST = RAFT_REASON_INVARIANT
+	RAFT_REASON_TRANSFER,		/* an operator named another leader */
+	RAFT_REASON_LAST = RAFT_REASON_TRANSFER
 } RaftReason;
 
 /* Why a node became amnesiac. */
@@ -364,6 +409,12 @@ typedef struct RaftView
 								 * carried out then; 0: was not */
 	int32_t		quorum;			/* floor(N / 2) + 1 */
 	int32_t		granted_count;	/* candidates: grants so far, with its own */
+	uint64_t	recover_at_ns;	/* amnesiacs: not before then can asking the
+								 * others bring the node back; 0: is none, or
+								 * asking cannot help (N = 1) */
+	int32_t		rank;			/* followers: as the leader's successor, from
+								 * 0, or RAFT_NO_RANK */
+	uint64_t	rank_delay_ns;	/* from one rank's timer to the next one's */
 	int32_t		successor;		/* leaders: who would follow, or none */
 	RaftTimings timings;		/* in force */
 	uint64_t	promise_ns;		/* that this node makes with each ack */
@@ -392,7 +443,10 @@ typedef struct RaftPeerView
 	bool		granted;		/* it granted the latest candidacy */
 	uint64_t	generation;		/* greatest seen of it; 0: none */
 	uint16_t	advertised_port;	/* 0: never heard */
-	bool		awaited;		/* this node, not yet a MEMBER, waits for it */
+	bool		awaited;		/* this node, not yet a MEMBER or amnesiac,
+								 * waits for its report */
+	int32_t		rank;			/* leaders: that was told to it, or
+								 * RAFT_NO_RANK */
 } RaftPeerView;
 
 typedef struct RaftNode RaftNode;
@@ -443,6 +497,23 @@ extern uint64_t raft_next_deadline(const RaftNode *node);
  */
 extern RaftResult raft_step_down(RaftNode *node, RaftReason reason,
 								 uint64_t now_ns, uint64_t draw);
+
+/*
+ * Hand leadership over to that node (Raft thesis, 3.10): as stepping down, with
+ * a successor of one's own choice.  RAFT_NOT_FIT changes nothing.  Once it has
+ * begun there is no way back: if the successor fails, another node, perhaps
+ * this one, wins a later term.
+ */
+extern RaftResult raft_transfer(RaftNode *node, int32_t successor,
+								uint64_t now_ns, uint64_t draw);
+
+/*
+ * Tell the node how far it has come with the data.  Means nothing with
+ * RAFT_POSITION_OFF.
+ */
+extern RaftResult raft_set_position(RaftNode *node,
+									const RaftPosition *position,
+									uint64_t now_ns, uint64_t draw);
 
 /*
  * An operator takes it upon himself that what an amnesiac node forgot does

@@ -10,6 +10,7 @@
  *	wanted				raft.c's raft_want() and its callers
  *	role				election.c, handover.c, through election_become_follower
  *	round, expiry, lease_end_ns		lease.c
+ *	ranks				succession.c; cleared with the leader by raft_set_leader()
  *
  * "The term" within an entry is wanted.term: until the caller has made it
  * durable no message leaves, so outside of the core only durable.term shows.
@@ -37,6 +38,9 @@
 /* Least interval between repeated (pre-)vote requests of one candidacy. */
 #define RAFT_RESEND_MIN_NS		(5 * RAFT_NS_PER_MS)
 
+/* Delta, the step between two nodes' timers, is at least this. */
+#define RAFT_DELTA_MIN_NS		(10 * RAFT_NS_PER_MS)
+
 /* Room for a broadcast, a second one of the same entry, and some replies. */
 #define RAFT_OUTBOX_SIZE		(2 * RAFT_MAX_NODES + 8)
 #define RAFT_EVENTS_SIZE		32
@@ -46,6 +50,9 @@ typedef struct RaftPeer
 	uint64_t	session;		/* accepted session, 0: none */
 	uint64_t	last_heard_ns;	/* 0: never */
 	uint64_t	round_trip_ns;	/* smoothed, 0: not measured */
+	uint64_t	round_trip_deviation_ns;	/* mean deviation from it,
+											 * smoothed */
+	uint64_t	storage_ns;		/* its time to make state durable, smoothed */
 	uint64_t	probe_sent_ns;	/* of the probe under way, 0: none */
 	uint64_t	probe_nonce;	/* and its nonce, which the answer echoes */
 	uint64_t	challenged_ns;	/* when a session of it that is not accepted
@@ -57,9 +64,13 @@ typedef struct RaftPeer
 	int32_t		known_leader;
 	uint64_t	known_leader_term;
 	bool		silent;
+	bool		unfit;
+	RaftPosition position;
 	uint16_t	advertised_port;
-	uint64_t	generation;		/* greatest ever seen of it in this
-								 * incarnation of ours, across its sessions */
+	uint64_t	generation;		/* greatest ever seen of it, across its
+								 * sessions and ours */
+	uint64_t	former_generation;	/* greatest seen of it before its present
+									 * session; 0: not known */
 
 	/* Answer to a TERM_QUERY of this session of ours, by its present one. */
 	bool		reported;
@@ -68,9 +79,11 @@ typedef struct RaftPeer
 
 	/* Answer to the latest candidacy. */
 	RaftRefusal refusal;
+	uint64_t	ask_again_ns;	/* refused as PROMISED: the promise ends then */
 
 	/* Leader's: sending time of the newest acknowledged round. */
 	uint64_t	acknowledged_ns;
+	int32_t		rank;			/* leader's: that it is told, or RAFT_NO_RANK */
 } RaftPeer;
 
 struct RaftNode
@@ -89,6 +102,7 @@ struct RaftNode
 	bool		storage_failed; /* the last write failed */
 	uint64_t	storage_retry_ns;
 	uint64_t	storage_ns;		/* smoothed duration of a write */
+	uint64_t	generation_loaded;	/* with which this incarnation began */
 	uint64_t	generation_used;	/* greatest, also of failed writes */
 	uint64_t	generation_reported;	/* greatest of our own that a peer
 										 * told us of */
@@ -102,6 +116,8 @@ struct RaftNode
 	bool		silent;			/* no votes, no candidacy, until ... */
 	uint64_t	silent_until_ns;
 	bool		draining;		/* resigned, and none leads since */
+	uint64_t	unfit_until_ns; /* after a lapse or a failed write: ranks last */
+	RaftPosition position;		/* how far this node has come with the data */
 	int32_t		leader_id;
 	uint64_t	leader_term;
 	uint64_t	max_known_term; /* greatest that any peer told of */
@@ -111,8 +127,16 @@ struct RaftNode
 	uint32_t	holds;			/* times a granted pre-vote put off our own
 								 * candidacy since a leader was heard */
 	uint64_t	probe_ns;		/* when to probe next */
-	uint64_t	query_ns;		/* below MEMBER: when to query next */
+	uint64_t	query_ns;		/* not a MEMBER: when to query next */
 	uint64_t	forget_at_ns;	/* forget-state asked for; 0: not */
+
+	/*
+	 * Follower: the rank that the present leader gave it.  Leader: the epoch
+	 * of the ranks that it gives.
+	 */
+	int32_t		rank;			/* RAFT_NO_RANK: none */
+	uint32_t	rank_epoch;
+	uint64_t	rank_delay_ns;	/* delta, as the leader measured it */
 
 	/* Voter: promise to hear nobody but promise_leader. */
 	int32_t		promise_leader; /* RAFT_NO_NODE: none */
@@ -184,6 +208,13 @@ extern uint64_t raft_round_trip_ns(const RaftNode *node);
 
 /* The step between two nodes' timers, delta (RAFT.md, 5.3). */
 extern uint64_t raft_delta_ns(const RaftNode *node);
+extern uint64_t raft_delta_cap_ns(const RaftNode *node);
+
+/* For how long a node that lost its lease, or cannot write, ranks last. */
+extern uint64_t raft_unfit_ns(const RaftNode *node);
+
+/* How often to repeat what is urgent to those who have not answered. */
+extern uint64_t raft_resend_interval_ns(const RaftNode *node);
 
 /* election.c */
 extern void election_become_follower(RaftNode *node, RaftReason reason);
@@ -212,8 +243,16 @@ extern void lease_receive_heartbeat(RaftNode *node, const RaftMessage *message);
 extern void lease_receive_heartbeat_ack(RaftNode *node, const RaftMessage *message);
 extern void lease_receive_heartbeat_reject(RaftNode *node, const RaftMessage *message);
 
+/* succession.c */
+extern bool succession_is_fit(const RaftNode *node, int32_t peer_id);
+extern int32_t succession_first(const RaftNode *node);
+extern void succession_begin(RaftNode *node);
+extern void succession_rank_peers(RaftNode *node);
+extern void succession_note_rank(RaftNode *node, const RaftMessage *heartbeat);
+extern uint64_t succession_timeout_ns(RaftNode *node);
+extern uint64_t succession_wait_after_resignation_ns(RaftNode *node);
+
 /* handover.c */
-extern int32_t handover_choose_successor(const RaftNode *node);
 extern void handover_resign(RaftNode *node, int32_t successor, RaftReason reason);
 extern void handover_to_self(RaftNode *node, uint64_t higher_term);
 extern void handover_tick(RaftNode *node);
@@ -224,8 +263,10 @@ extern void handover_receive_resign(RaftNode *node, const RaftMessage *message);
 /* membership.c */
 extern void membership_mark_lost(RaftNode *node);
 extern void membership_become_amnesiac(RaftNode *node, RaftAmnesia amnesia);
+extern void membership_tell_generation(const RaftNode *node, RaftMessage *reply);
 extern void membership_note_peer(RaftNode *node, const RaftMessage *message);
-extern void membership_climb(RaftNode *node);
+extern void membership_advance(RaftNode *node);
+extern uint64_t membership_recover_at_ns(const RaftNode *node);
 extern bool membership_awaits(const RaftNode *node, int32_t peer_id);
 extern void membership_tick(RaftNode *node);
 extern uint64_t membership_deadline(const RaftNode *node);
@@ -234,6 +275,7 @@ extern void membership_receive_term_report(RaftNode *node, const RaftMessage *me
 
 /* acquaintance.c */
 extern void acquaintance_note_peer(RaftNode *node, const RaftMessage *message);
+extern void acquaintance_note_round_trip(RaftPeer *peer, uint64_t round_trip_ns);
 extern void acquaintance_tick(RaftNode *node);
 extern void acquaintance_receive_probe(RaftNode *node, const RaftMessage *message);
 extern void acquaintance_receive_probe_reply(RaftNode *node, const RaftMessage *message);

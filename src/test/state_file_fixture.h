@@ -6,10 +6,11 @@
  *		syncs can be made to fail, to tear, and to be lost with the power.
  *
  * The system calls pwrite(), fsync(), fdatasync(), statx() and geteuid() are
- * replaced for the whole program.  The files are real, but stand for the page cache;
- * what has reached the disk is kept beside, for each file and slot.  As on
- * Linux, a sync that fails leaves the page cache as it is and never tries
- * these writes again.
+ * replaced for the whole program.  The files are real, but stand for the page
+ * cache; what has reached the disk is kept beside, for each file and sector.
+ * What was not synced may reach it or not, sector by sector.  As on Linux, a
+ * sync that fails leaves the page cache as it is and never tries these writes
+ * again.
  *
  *-------------------------------------------------------------------------
  */
@@ -45,12 +46,16 @@
 
 #define MAX_DISK_FILES	64
 
+/* What a disk writes whole or not at all. */
+#define SECTOR_SIZE		512
+#define SECTOR_COUNT	(STATE_FILE_SIZE / SECTOR_SIZE)
+
 /* One file's contents as they would be found after a power failure. */
 typedef struct DiskFile
 {
 	ino_t		inode;
 	uint8		bytes[STATE_FILE_SIZE];
-	bool		dirty[STATE_SLOT_COUNT];	/* written to since last synced */
+	bool		dirty[SECTOR_COUNT];	/* written to since last synced */
 } DiskFile;
 
 /* What is to happen at one of the calls that do I/O. */
@@ -73,7 +78,7 @@ typedef struct Disk
 	int			fault_errno;
 	size_t		torn_at;
 	int			calls;			/* so far */
-	unsigned int lucky_slots;	/* bits: reach the disk without a sync */
+	unsigned int lucky_sectors; /* bits: reach the disk without a sync */
 	jmp_buf		crash_point;
 
 	bool		other_user;		/* whose process it is: not the files' */
@@ -307,7 +312,7 @@ pwrite(int fd, const void *bytes, size_t length, off_t offset)
 	struct iovec part;
 	ssize_t		written;
 	char		extent[64];
-	int			slot;
+	int			sector;
 
 	snprintf(extent, sizeof(extent), " %zu@%lld", length, (long long) offset);
 	trace_call("pwrite", fd, extent);
@@ -319,13 +324,13 @@ pwrite(int fd, const void *bytes, size_t length, off_t offset)
 
 	part.iov_base = unconstify(void *, bytes);
 	part.iov_len = fault == FAULT_NONE ? length : Min(disk.torn_at, length);
-	for (slot = 0; slot < STATE_SLOT_COUNT; slot++)
+	for (sector = 0; sector < SECTOR_COUNT; sector++)
 	{
-		off_t		start = slot * STATE_SLOT_SPACING;
+		off_t		start = sector * SECTOR_SIZE;
 
-		if (offset < start + STATE_SLOT_SPACING &&
+		if (offset < start + SECTOR_SIZE &&
 			offset + (off_t) part.iov_len > start)
-			file->dirty[slot] = true;
+			file->dirty[sector] = true;
 	}
 	written = pwritev(fd, &part, 1, offset);
 
@@ -339,20 +344,20 @@ pwrite(int fd, const void *bytes, size_t length, off_t offset)
 	return written;
 }
 
-/* Dirty pages reach the disk; which of them, if only some do. */
+/* What is dirty reaches the disk; which sectors, if only some do. */
 static void
-flush(int fd, DiskFile *file, unsigned int slots)
+flush(int fd, DiskFile *file, unsigned int sectors)
 {
-	int			slot;
+	int			sector;
 
-	for (slot = 0; slot < STATE_SLOT_COUNT; slot++)
+	for (sector = 0; sector < SECTOR_COUNT; sector++)
 	{
-		off_t		start = slot * STATE_SLOT_SPACING;
+		off_t		start = sector * SECTOR_SIZE;
 
-		if (file->dirty[slot] && (slots & (1u << slot)) != 0)
-			assert_true(pread(fd, file->bytes + start, STATE_SLOT_SPACING,
+		if (file->dirty[sector] && (sectors & (1u << sector)) != 0)
+			assert_true(pread(fd, file->bytes + start, SECTOR_SIZE,
 							  start) >= 0);
-		file->dirty[slot] = false;
+		file->dirty[sector] = false;
 	}
 }
 
@@ -374,7 +379,7 @@ sync_file(int fd, const char *call)
 	assert_int_equal(fstat(fd, &found), 0);
 	if (S_ISREG(found.st_mode))
 		flush(fd, open_disk_file(fd),
-			  fault == FAULT_FAIL ? disk.lucky_slots : ~0u);
+			  fault == FAULT_FAIL ? disk.lucky_sectors : ~0u);
 	if (fault == FAULT_FAIL)
 	{
 		errno = disk.fault_errno;
@@ -490,7 +495,7 @@ lose_power(void)
 	file = find_disk_file(found.st_ino);
 	if (file != NULL)
 	{
-		flush(fd, file, disk.lucky_slots);
+		flush(fd, file, disk.lucky_sectors);
 		write_through(fd, file->bytes, sizeof(file->bytes), 0);
 	}
 	close(fd);
@@ -599,9 +604,13 @@ end_group(void **state)
 
 /* ----- the node ----- */
 
-/* The node of most tests: 1 of 3. */
+/* The node of most tests: 1 of 125. */
 #define NODE_ID			1
-#define NODE_COUNT		3
+#define NODE_COUNT		125
+
+/* Two others; what is kept of these is in the record's further sectors. */
+#define MIDDLE_NODE		60
+#define LAST_NODE		124
 #define FINGERPRINT		UINT64CONST(0xfeedface12345678)
 
 /* What load() found. */
@@ -645,6 +654,7 @@ load_afresh(void)
 	return load(open_file());
 }
 
+/* Two others are seen to go on as this node does. */
 static RaftDurable
 make_state(uint64 generation, uint64 term, int32 vote)
 {
@@ -656,6 +666,8 @@ make_state(uint64 generation, uint64 term, int32 vote)
 	durable.max_promise_ns = 850000000;
 	durable.generation = generation;
 	durable.standing = RAFT_MEMBER;
+	durable.peer_generation[MIDDLE_NODE] = generation + 100;
+	durable.peer_generation[LAST_NODE] = generation + 200;
 	return durable;
 }
 
@@ -667,6 +679,20 @@ assert_state(const RaftDurable *one, const RaftDurable *two)
 	assert_int_equal(one->vote, two->vote);
 	assert_int_equal(one->max_promise_ns, two->max_promise_ns);
 	assert_int_equal(one->standing, two->standing);
+	assert_memory_equal(one->peer_generation, two->peer_generation,
+						sizeof(one->peer_generation));
+}
+
+/* What is known of the others' records: these two, and no more. */
+static void
+assert_peer_generations(uint64 of_middle_node, uint64 of_last_node)
+{
+	int			id;
+
+	for (id = 0; id < RAFT_MAX_NODES; id++)
+		assert_int_equal(found.peer_generation[id],
+						 id == MIDDLE_NODE ? of_middle_node :
+						 id == LAST_NODE ? of_last_node : 0);
 }
 
 static void
@@ -679,7 +705,10 @@ assert_amnesiac(uint64 generation, uint64 term)
 	assert_int_equal(found.term, term);
 }
 
-/* A file of node 1: generation 10, term 7, voted for node 2. */
+/*
+ * A file of node 1: generation 10, term 7, voted for node 2; has seen
+ * generations 110 and 210 of two others.
+ */
 static StateFile *
 make_member(void)
 {

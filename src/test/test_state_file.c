@@ -28,6 +28,7 @@ test_birth(void **state)
 	assert_int_equal(found.vote, RAFT_VOTE_NONE);
 	assert_int_equal(found.max_promise_ns, 0);
 	assert_int_equal(found.generation, 1);
+	assert_peer_generations(0, 0);
 	born = found;
 
 	/* Nothing is written before the core asks for it. */
@@ -92,7 +93,7 @@ test_changes_alternate(void **state)
 		reset_disk();
 		assert_true(state_file_write(file, &durable));
 		snprintf(expected, sizeof(expected),
-				 "pwrite state 128@%d, fdatasync state",
+				 "pwrite state 1152@%d, fdatasync state",
 				 slot * STATE_SLOT_SPACING);
 		assert_string_equal(disk.trace, expected);
 
@@ -102,7 +103,7 @@ test_changes_alternate(void **state)
 		reset_disk();
 		state_file_mirror(file);
 		snprintf(expected, sizeof(expected),
-				 "pwrite state 128@%d, fdatasync state",
+				 "pwrite state 1152@%d, fdatasync state",
 				 (1 - slot) * STATE_SLOT_SPACING);
 		assert_string_equal(disk.trace, expected);
 		read_file(STATE_PATH, image);
@@ -143,7 +144,7 @@ test_mirror_after_failure(void **state)
 	state_file_mirror(file);
 	reset_disk();
 	state_file_mirror(file);
-	assert_string_equal(disk.trace, "pwrite state 128@4096, fdatasync state");
+	assert_string_equal(disk.trace, "pwrite state 1152@4096, fdatasync state");
 	read_file(STATE_PATH, after);
 	assert_memory_equal(before, after, sizeof(before));
 }
@@ -164,9 +165,9 @@ test_unconfirmed_record_is_made_durable(void **state)
 	assert_int_equal(load_afresh(), STATE_VALID);
 	assert_state(&found, &durable);
 	assert_string_equal(disk.trace,
-						"pwrite state 128@4096, fsync state, "
+						"pwrite state 1152@4096, fsync state, "
 						"fsync dir(state), fsync parent, "
-						"pwrite state 128@0, fdatasync state");
+						"pwrite state 1152@0, fdatasync state");
 	lose_power();
 	assert_int_equal(load_afresh(), STATE_VALID);
 	assert_state(&found, &durable);
@@ -293,8 +294,13 @@ run_history_or_crash(void)
 static void
 run_faulty_histories(FaultKind fault, bool give_up)
 {
-	static const size_t torn_at[] = {0, 1, 9, 64, 127, STATE_RECORD_SIZE};
-	unsigned int lucky;
+	static const size_t torn_at[] = {0, 1, 64, 600, 1151, STATE_RECORD_SIZE};
+
+	/* No slot reaches the disk, or one, or both; and parts of a record. */
+	static const unsigned int lucky[] = {
+		0x0000, 0x00ff, 0xff00, 0xffff, 0x0101, 0x0404, 0x0205, 0x0502
+	};
+	size_t		chance;
 	size_t		torn;
 	int			call;
 	int			ran;
@@ -302,7 +308,7 @@ run_faulty_histories(FaultKind fault, bool give_up)
 	history.give_up = give_up;
 	for (torn = 0; torn < lengthof(torn_at); torn++)
 	{
-		for (lucky = 0; lucky < 1 << STATE_SLOT_COUNT; lucky++)
+		for (chance = 0; chance < lengthof(lucky); chance++)
 		{
 			for (call = 0, ran = INT_MAX; call < ran; call++)
 			{
@@ -310,7 +316,7 @@ run_faulty_histories(FaultKind fault, bool give_up)
 				RaftDurable first;
 
 				begin_test(NULL);
-				disk.lucky_slots = lucky;
+				disk.lucky_sectors = lucky[chance];
 				plan_fault(fault, call, ENOSPC, torn_at[torn]);
 				if (run_history_or_crash())
 					ran = disk.calls;
@@ -328,7 +334,7 @@ run_faulty_histories(FaultKind fault, bool give_up)
 				assert_found_in_history();
 
 				first = found;
-				disk.lucky_slots = 0;
+				disk.lucky_sectors = 0;
 				lose_power();
 				assert_int_equal(load_afresh(), STATE_VALID);
 				assert_state(&found, &first);
@@ -370,8 +376,8 @@ test_short_and_interrupted_writes(void **state)
 	(void) state;
 	plan_fault(FAULT_SHORT, 0, 0, 100);
 	assert_true(state_file_write(file, &durable));
-	assert_string_equal(disk.trace, "pwrite state 128@4096, "
-						"pwrite state 28@4196, fdatasync state");
+	assert_string_equal(disk.trace, "pwrite state 1152@4096, "
+						"pwrite state 1052@4196, fdatasync state");
 
 	durable.generation++;
 	plan_fault(FAULT_SHORT, 0, 0, 0);
@@ -383,7 +389,7 @@ test_short_and_interrupted_writes(void **state)
 	durable.generation++;
 	plan_fault(FAULT_INTERRUPT, 1, 0, 0);
 	assert_true(state_file_write(file, &durable));
-	assert_string_equal(disk.trace, "pwrite state 128@4096, "
+	assert_string_equal(disk.trace, "pwrite state 1152@4096, "
 						"fdatasync state, fdatasync state");
 
 	assert_int_equal(load_afresh(), STATE_VALID);
@@ -608,6 +614,12 @@ test_records_that_cannot_be(void **state)
 	ASSERT_ERROR(state_file_write(file, &durable), "does not follow");
 	durable = make_state(11, 8, NODE_COUNT);
 	ASSERT_ERROR(state_file_write(file, &durable), "out of range");
+	durable = make_state(11, 8, 0);
+	durable.peer_generation[NODE_ID] = 1;
+	ASSERT_ERROR(state_file_write(file, &durable), "out of range");
+	durable = make_state(11, 8, 0);
+	durable.peer_generation[NODE_COUNT] = 1;
+	ASSERT_ERROR(state_file_write(file, &durable), "out of range");
 	assert_string_equal(disk.trace, "");
 }
 
@@ -623,11 +635,16 @@ test_copied(void **state)
 	assert_int_equal(load_as(file, NODE_ID, NODE_COUNT, FINGERPRINT + 1,
 							 true), STATE_COPIED);
 	assert_amnesiac(11, 7);
+	assert_peer_generations(0, 0);
+
+	/* What it has seen of the others is true of the same cluster still. */
 	assert_int_equal(load(file), STATE_COPIED);
 	assert_amnesiac(11, 7);
+	assert_peer_generations(110, 210);
 	assert_true(state_file_write(file, &found));
 	assert_int_equal(load_afresh(), STATE_VALID);
 	assert_amnesiac(11, 7);
+	assert_peer_generations(110, 210);
 
 	/* A directory that was moved has the same file. */
 	crash();
@@ -691,6 +708,7 @@ test_foreign(void **state)
 	assert_int_equal(load_as(file, 0, NODE_COUNT, FINGERPRINT, true),
 					 STATE_FOREIGN);
 	assert_amnesiac(11, 7);
+	assert_peer_generations(0, 0);
 	assert_non_null(strstr(note, "belongs to node 1, but this is node 0"));
 
 	/* A term of another cluster means nothing here. */
@@ -717,10 +735,11 @@ test_reborn(void **state)
 
 	(void) state;
 	reborn.standing = RAFT_NEW;
+	memset(reborn.peer_generation, 0, sizeof(reborn.peer_generation));
 	assert_int_equal(load_as(file, NODE_ID, 5, FINGERPRINT + 1, false),
 					 STATE_REBORN);
 	assert_state(&found, &reborn);
-	assert_non_null(strstr(note, "with 3 nodes, but this one has 5"));
+	assert_non_null(strstr(note, "with 125 nodes, but this one has 5"));
 	assert_int_equal(load_as(file, NODE_ID, NODE_COUNT, FINGERPRINT + 1,
 							 false), STATE_REBORN);
 	assert_state(&found, &reborn);
@@ -748,10 +767,13 @@ test_amnesiac_is_not_reborn(void **state)
 
 	(void) state;
 	assert_int_equal(load(file), STATE_MISSING);
+	assert_peer_generations(0, 0);
+	found.peer_generation[0] = 7;
 	assert_true(state_file_write(file, &found));
 	assert_int_equal(load_as(file, NODE_ID, 5, FINGERPRINT + 1, true),
 					 STATE_REBORN);
 	assert_amnesiac(2, 0);
+	assert_peer_generations(0, 0);
 }
 
 /* ----- damage ----- */
@@ -818,11 +840,14 @@ test_contradiction(void **state)
 	read_file(STATE_PATH, image);
 	state_record_decode(image, sizeof(image), &slot);
 	slot.record.durable.term++;
+	slot.record.durable.peer_generation[MIDDLE_NODE]--;
+	slot.record.durable.peer_generation[LAST_NODE]++;
 	state_record_encode(&slot.record, image);
 	patch_file(image, STATE_RECORD_SIZE, STATE_SLOT_SPACING);
 	assert_int_equal(load(file), STATE_DAMAGED);
 	assert_non_null(strstr(note, "contradict"));
 	assert_amnesiac(11, 8);
+	assert_peer_generations(110, 211);
 }
 
 static void
@@ -833,7 +858,7 @@ test_cut_off(void **state)
 		off_t		size;
 		uint64		term;		/* that can still be read */
 	}			cases[] = {
-		{0, 0}, {1, 0}, {127, 0}, {128, 7}, {4096, 7}, {4223, 7}, {8191, 7}
+		{0, 0}, {1, 0}, {1151, 0}, {1152, 7}, {4096, 7}, {5247, 7}, {8191, 7}
 	};
 	StateFile  *file = make_member();
 	uint8		image[STATE_FILE_SIZE];

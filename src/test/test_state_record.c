@@ -29,7 +29,11 @@
 #define AT_PROMISE			64
 #define AT_STANDING			72
 #define AT_RESERVED			76
-#define AT_CHECKSUM			124
+#define AT_PEER_GENERATION	80	/* node 0's; the others' follow */
+#define AT_RESERVED_TOO		1104
+#define AT_CHECKSUM			1148
+
+#define SECTOR_SIZE			512
 
 #define ROUND_TRIPS			20000
 #define FLIPPED_RECORDS		20
@@ -67,6 +71,8 @@ draw_edgy(uint64 limit)
 static void
 draw_record(StateRecord *record)
 {
+	int			id;
+
 	memset(record, 0, sizeof(*record));
 	record->node_count = 1 + (int32) draw_edgy(RAFT_MAX_NODES);
 	record->node_id = (int32) draw_edgy((uint64) record->node_count);
@@ -78,12 +84,19 @@ draw_record(StateRecord *record)
 	record->durable.max_promise_ns = draw_edgy(RAFT_MAX_PROMISE_NS + 1);
 	record->durable.generation = 1 + draw_edgy(PG_UINT64_MAX);
 	record->durable.standing = (RaftStanding) draw_edgy(RAFT_AMNESIAC + 1);
+	for (id = 0; id < record->node_count; id++)
+	{
+		if (id != record->node_id)
+			record->durable.peer_generation[id] = draw_edgy(PG_UINT64_MAX);
+	}
 }
 
 /* A record and the one that the same file may hold after a change. */
 static void
 draw_successive(StateRecord *older, StateRecord *newer)
 {
+	int			id;
+
 	draw_record(older);
 	older->durable.term %= RAFT_TERM_LIMIT / 2;
 	older->durable.generation = 1 + older->durable.generation % 1000000;
@@ -91,6 +104,11 @@ draw_successive(StateRecord *older, StateRecord *newer)
 	newer->durable.generation += 1 + draw() % 3;
 	newer->durable.term += draw_edgy(1000);
 	newer->durable.vote = (int32) draw_edgy((uint64) newer->node_count + 2) - 2;
+	for (id = 0; id < newer->node_count; id++)
+	{
+		if (id != newer->node_id && draw() % 4 == 0)
+			newer->durable.peer_generation[id] |= draw();
+	}
 }
 
 static bool
@@ -105,7 +123,9 @@ are_equal(const StateRecord *one, const StateRecord *two)
 		one->durable.vote == two->durable.vote &&
 		one->durable.max_promise_ns == two->durable.max_promise_ns &&
 		one->durable.generation == two->durable.generation &&
-		one->durable.standing == two->durable.standing;
+		one->durable.standing == two->durable.standing &&
+		memcmp(one->durable.peer_generation, two->durable.peer_generation,
+			   sizeof(one->durable.peer_generation)) == 0;
 }
 
 static StateRecordVerdict
@@ -170,7 +190,7 @@ test_round_trip(void **state)
 static void
 test_golden_bytes(void **state)
 {
-	static const uint8 golden[STATE_RECORD_SIZE] = {
+	static const uint8 golden[1152] = {
 		0x50, 0x47, 0x4c, 0x53, 0x54, 0x41, 0x54, 0x45,
 		0x01, 0x00, 0x00, 0x00, 0x02, 0x00, 0x00, 0x00,
 		0x05, 0x00, 0x00, 0x00, 0xfe, 0xff, 0xff, 0xff,
@@ -181,12 +201,12 @@ test_golden_bytes(void **state)
 		0x28, 0x27, 0x26, 0x25, 0x24, 0x23, 0x22, 0x21,
 		0x80, 0xf8, 0xa9, 0x32, 0x00, 0x00, 0x00, 0x00,
 		0x03, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+		0x38, 0x37, 0x36, 0x35, 0x34, 0x33, 0x32, 0x31,
+		0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
 		0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
 		0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
-		0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
-		0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
-		0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
-		0x00, 0x00, 0x00, 0x00, 0x2b, 0xcc, 0xeb, 0x07
+		0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+		[1148] = 0xaa, 0xd6, 0x3c, 0xa0
 	};
 	StateRecord record = {
 		.node_id = 2,
@@ -199,13 +219,19 @@ test_golden_bytes(void **state)
 			.vote = RAFT_VOTE_SPOILED,
 			.max_promise_ns = 850000000,
 			.generation = UINT64CONST(0x0102030405060708),
-			.standing = RAFT_MEMBER
+			.standing = RAFT_MEMBER,
+			.peer_generation = {
+				[0] = UINT64CONST(0x3132333435363738),
+				[1] = 1,
+				[4] = PG_UINT64_MAX
+			}
 		}
 	};
 	StateSlot	slot;
 	uint8		bytes[STATE_RECORD_SIZE];
 
 	(void) state;
+	assert_int_equal(sizeof(golden), STATE_RECORD_SIZE);
 	state_record_encode(&record, bytes);
 	assert_memory_equal(bytes, golden, sizeof(golden));
 	state_record_decode(golden, sizeof(golden), &slot);
@@ -357,6 +383,15 @@ test_ranges(void **state)
 		{AT_STANDING, 4, RAFT_AMNESIAC + 1, false},
 		{AT_STANDING, 4, PG_UINT32_MAX, false},
 		{AT_RESERVED, 1, 1, false},
+		{AT_PEER_GENERATION - 1, 1, 1, false},
+		{AT_PEER_GENERATION, 8, 1, true},
+		{AT_PEER_GENERATION, 8, PG_UINT64_MAX, true},
+		{AT_PEER_GENERATION + 2 * 8, 8, 1, false},	/* the node's own */
+		{AT_PEER_GENERATION + 4 * 8, 8, PG_UINT64_MAX, true},
+		{AT_PEER_GENERATION + 5 * 8, 8, 1, false},	/* there is no node 5 */
+		{AT_PEER_GENERATION + 5 * 8, 8, PG_UINT64_MAX, false},
+		{AT_PEER_GENERATION + (RAFT_MAX_NODES - 1) * 8, 8, 1, false},
+		{AT_RESERVED_TOO, 1, 1, false},
 		{AT_CHECKSUM - 1, 1, 1, false}
 	};
 	StateRecord record = {
@@ -446,6 +481,64 @@ test_torn_write(void **state)
 			/* Readable means whole: the new record, or the one before. */
 			if (slots[torn_slot].verdict == STATE_RECORD_OK && !whole)
 				assert_true(are_equal(&slots[torn_slot].record, &before));
+		}
+	}
+}
+
+/*
+ * Any of a write's sectors may have reached the disk before the power failed,
+ * and the rest not: it is the new record if all have, or else nothing new.
+ */
+static void
+test_scattered_write(void **state)
+{
+	const int	sectors = (STATE_RECORD_SIZE + SECTOR_SIZE - 1) / SECTOR_SIZE;
+	int			i;
+	int			written;
+
+	(void) state;
+	for (i = 0; i < TORN_PAIRS; i++)
+	{
+		StateRecord before;
+		StateRecord newer;
+		uint8		before_bytes[STATE_RECORD_SIZE];
+		uint8		newer_bytes[STATE_RECORD_SIZE];
+
+		/* They differ in each sector. */
+		draw_successive(&before, &newer);
+		before.node_id = newer.node_id = 0;
+		before.node_count = newer.node_count = RAFT_MAX_NODES;
+		before.durable.peer_generation[0] = 0;
+		newer.durable.peer_generation[0] = 0;
+		newer.durable.peer_generation[RAFT_MAX_NODES / 2]++;
+		newer.durable.peer_generation[RAFT_MAX_NODES - 1]++;
+		state_record_encode(&before, before_bytes);
+		state_record_encode(&newer, newer_bytes);
+
+		for (written = 0; written < 1 << sectors; written++)
+		{
+			StateSlot	slot;
+			uint8		torn[STATE_RECORD_SIZE];
+			int			sector;
+
+			memcpy(torn, before_bytes, sizeof(torn));
+			for (sector = 0; sector < sectors; sector++)
+			{
+				int			start = sector * SECTOR_SIZE;
+
+				if ((written & (1 << sector)) != 0)
+					memcpy(torn + start, newer_bytes + start,
+						   (size_t) Min(SECTOR_SIZE, STATE_RECORD_SIZE - start));
+			}
+			state_record_decode(torn, sizeof(torn), &slot);
+			if (written == 0 || written == (1 << sectors) - 1)
+			{
+				assert_int_equal(slot.verdict, STATE_RECORD_OK);
+				assert_true(are_equal(&slot.record,
+									  written == 0 ? &before : &newer));
+			}
+			else
+				assert_int_equal(slot.verdict, STATE_RECORD_CHECKSUM);
 		}
 	}
 }
@@ -552,6 +645,13 @@ test_contradictions(void **state)
 	other.record.durable.standing = RAFT_AMNESIAC;
 	assert_contradict(&slot, &other);
 
+	other = slot;
+	other.record.durable.peer_generation[0] = 1;
+	assert_contradict(&slot, &other);
+	other = slot;
+	other.record.durable.peer_generation[4] = 1;
+	assert_contradict(&slot, &other);
+
 	/* A term that goes back. */
 	other = slot;
 	other.record.durable.generation = 21;
@@ -614,6 +714,7 @@ main(void)
 		cmocka_unit_test(test_versions),
 		cmocka_unit_test(test_ranges),
 		cmocka_unit_test(test_torn_write),
+		cmocka_unit_test(test_scattered_write),
 		cmocka_unit_test(test_both_unreadable),
 		cmocka_unit_test(test_newest_generation),
 		cmocka_unit_test(test_contradictions),

@@ -31,8 +31,48 @@
  * other than A that was alive after t is a later one than A.  Accepted
  * sessions therefore only go forward: whatever is captured and sent again, a
  * former session is never accepted any more, and (session, sequence number)
- * is believed at most once.  (Two live nodes with one id break the premise;
- * their sessions then replace each other, each by a round trip of its own.)
+ * is believed at most once.
+ *
+ * Two live nodes with one id, clones, break the premise: each would replace
+ * the other, by a round trip of its own, over and over again.  So:
+ *
+ *	3.	If a session that was accepted and replaced before sends back the
+ *		present challenge, the peer is contested: nothing is believed of any
+ *		of its sessions, and none is accepted.  Its PROBEs go on being
+ *		answered as a stranger's, with challenges that are renewed as they
+ *		are answered.
+ *	4.	A contest ends when one session has answered
+ *		SESSION_CONTEST_ANSWERS challenges in a row and nothing has shown
+ *		another one to live: neither an answer, nor, from a session that is
+ *		remembered, a sequence number above all that came of it before.  That
+ *		session is accepted.  Numbers up to that of its last answer count as
+ *		used: what was believed of it before the contest was sent before the
+ *		challenge was drawn.
+ *
+ * A node that restarts, however often, is never taken for two.  Let S be a
+ * former session, and A the accepted one.  What made S accepted was sent
+ * before S was accepted; A sent back a challenge that was drawn when S or a
+ * later one was accepted, so A was alive after that.  If one followed the
+ * other, S had ended when A began.  The present challenge was drawn when A was
+ * accepted: S cannot know it, nor can a datagram of S that is late or
+ * replayed hold it.
+ *
+ * Two nodes that live and whose datagrams come through are found out, for
+ * neither can be the accepted one without the other being a stranger, which
+ * is asked for a proof whenever it probes.  If it was accepted before, this
+ * makes the contest; if not, it takes the other's place as after a restart,
+ * and the other one's next proof makes it.
+ *
+ * When one of them has gone, the other one is believed after
+ * SESSION_CONTEST_ANSWERS answers, or a few more if datagrams of the former
+ * are late.  Each of these counts once: nobody can draw a contest out with
+ * what he has captured.  A new session in a contest is treated as any other,
+ * and so has to outlast the rest.  A new one after a contest replaces the
+ * accepted one, since it may be that one's restart; if it is a clone's, the
+ * next proof of the replaced one, which is remembered, makes a contest again.
+ * Until then it is believed: from one datagram nobody can tell these apart.
+ * Were so many sessions accepted since that a live one is not remembered any
+ * more, it passes for a new one, and the same happens a round trip later.
  *
  * What the core does with a stranger, a PROBE of a session that is not
  * accepted or that does not echo ours: it sends a PROBE_REPLY (to the session
@@ -40,6 +80,10 @@
  * carries the challenge.  The answer to that is what rule 2 waits for.  Any of
  * these may be lost: both sides go on probing a peer of which they hear
  * nothing that they believe, and each probe begins the exchange anew.
+ *
+ * In a contest the other side may believe us while we do not believe it, and
+ * then it has no reason to probe.  So whatever else it sends is to be taken
+ * for a stranger's PROBE while session_awaits_proof().
  *
  *-------------------------------------------------------------------------
  */
@@ -63,6 +107,12 @@
  */
 #define SESSION_WINDOW_WORDS	(SESSION_WINDOW / 64 + 1)
 
+/* Former sessions that are remembered of each peer. */
+#define SESSION_FORMER_COUNT	8
+
+/* Challenges that the one session left must answer for a contest to end. */
+#define SESSION_CONTEST_ANSWERS 5
+
 typedef enum SessionVerdict
 {
 	SESSION_ACCEPTED = 0,		/* believe it: feed it to the core */
@@ -71,8 +121,17 @@ typedef enum SessionVerdict
 								 * core with "stranger" set and "challenge"
 								 * from session_challenge() */
 	SESSION_DROP_SESSION,		/* session not accepted, or wrong echo */
-	SESSION_DROP_REPLAY			/* sequence number 0, used or too old */
+	SESSION_DROP_REPLAY,		/* sequence number 0, used or too old */
+	SESSION_DROP_CLONE			/* two nodes with that id are alive: neither
+								 * is believed */
 } SessionVerdict;
+
+/* A session that was accepted, or has proved to live in a contest. */
+typedef struct SessionFormer
+{
+	uint64_t	session;		/* 0: none */
+	uint64_t	highest;		/* greatest sequence number seen of it */
+} SessionFormer;
 
 /* What is kept of one peer; for session.c only. */
 typedef struct SessionPeer
@@ -83,6 +142,14 @@ typedef struct SessionPeer
 	uint64_t	highest;		/* greatest sequence number seen of it */
 	uint64_t	seen[SESSION_WINDOW_WORDS]; /* bit for each number in the
 											 * window */
+	SessionFormer former[SESSION_FORMER_COUNT]; /* the latest first */
+
+	/* The rest means nothing while "contested" is false. */
+	bool		contested;
+	uint64_t	candidate;		/* the session that answered last; 0: none */
+	int			answers;		/* challenges that it has answered since
+								 * another one was known to live */
+	bool		answered;		/* the present challenge has been */
 } SessionPeer;
 
 /* Fields are for session.c only; the struct is here for its size. */
@@ -105,7 +172,7 @@ extern bool session_table_init(SessionTable *table, uint64_t own_session,
 /*
  * Judge one datagram that was decoded and verified, and take note of it.
  * "draw" is a fresh random number that nobody else can foretell; it becomes
- * the next challenge if this datagram opens a session.
+ * the next challenge if this datagram opens a session or makes a contest.
  */
 extern SessionVerdict session_check(SessionTable *table,
 									const RaftMessage *message,
@@ -116,5 +183,21 @@ extern SessionVerdict session_check(SessionTable *table,
  * nonce.  Never 0, unless there is no such peer.
  */
 extern uint64_t session_challenge(const SessionTable *table, int32_t peer_id);
+
+/* Are two nodes alive with that id?  False if there is no such peer. */
+extern bool session_is_contested(const SessionTable *table, int32_t peer_id);
+
+/* Is the peer contested, and has nobody answered the present challenge yet? */
+extern bool session_awaits_proof(const SessionTable *table, int32_t peer_id);
+
+/*
+ * Go on to the next challenge of a contested peer; false, and nothing is
+ * changed, if it is not contested or nobody has answered the present one yet.
+ * The caller sets the pace: so slow that whoever lives probes a few times
+ * while SESSION_CONTEST_ANSWERS challenges pass, and gets its chance to say
+ * so.
+ */
+extern bool session_renew_challenge(SessionTable *table, int32_t peer_id,
+									uint64_t draw);
 
 #endif							/* SESSION_H */

@@ -51,7 +51,8 @@
 #define OFFSET_FILLER				(OFFSET_ADVERTISED_PORT + 2)
 #define OFFSET_POSITION				(OFFSET_FILLER + 2)
 #define OFFSET_MEMBERSHIP			(OFFSET_POSITION + 16)
-#define OFFSET_TAG					(OFFSET_MEMBERSHIP + 16)
+#define OFFSET_FORMER_GENERATION	(OFFSET_MEMBERSHIP + 16)
+#define OFFSET_TAG					(OFFSET_FORMER_GENERATION + 8)
 #define OFFSET_END					(OFFSET_TAG + WIRE_TAG_SIZE)
 
 _Static_assert(OFFSET_END == WIRE_DATAGRAM_SIZE,
@@ -59,7 +60,7 @@ _Static_assert(OFFSET_END == WIRE_DATAGRAM_SIZE,
 _Static_assert(OFFSET_TAG == WIRE_SIGNED_SIZE,
 			   "tag must cover all that is before it");
 _Static_assert(OFFSET_FINGERPRINT % 8 == 0 && OFFSET_STORAGE % 8 == 0 &&
-			   OFFSET_POSITION % 8 == 0,
+			   OFFSET_POSITION % 8 == 0 && OFFSET_FORMER_GENERATION % 8 == 0,
 			   "fields of eight bytes must be aligned");
 _Static_assert(sizeof(((RaftMessage *) NULL)->position.bytes) ==
 			   OFFSET_MEMBERSHIP - OFFSET_POSITION,
@@ -88,6 +89,7 @@ static const char *const drop_names[WIRE_DROP_REASONS] = {
 	[WIRE_DROP_MALFORMED] = "malformed",
 	[WIRE_DROP_SESSION] = "session",
 	[WIRE_DROP_REPLAY] = "replay",
+	[WIRE_DROP_CLONE] = "clone",
 	[WIRE_DROP_QUEUE_FULL] = "queue full"
 };
 
@@ -266,6 +268,7 @@ wire_encode(const WireConfig *config, const RaftMessage *message,
 	put_number(d + OFFSET_KNOWN_LEADER_TERM, 8, message->known_leader_term);
 	put_number(d + OFFSET_GENERATION, 8, message->generation);
 	put_number(d + OFFSET_GENERATION_SEEN, 8, message->generation_seen);
+	put_number(d + OFFSET_FORMER_GENERATION, 8, message->former_generation_seen);
 	put_number(d + OFFSET_STORAGE, 8, message->storage_ns);
 	put_number(d + OFFSET_RANK_EPOCH, 4, message->rank_epoch);
 	put_signed16(d + OFFSET_TOKEN_LEADER, message->token_leader);
@@ -363,6 +366,7 @@ wire_decode_body(const WireConfig *config,
 	decoded.known_leader_term = get_number(d + OFFSET_KNOWN_LEADER_TERM, 8);
 	decoded.generation = get_number(d + OFFSET_GENERATION, 8);
 	decoded.generation_seen = get_number(d + OFFSET_GENERATION_SEEN, 8);
+	decoded.former_generation_seen = get_number(d + OFFSET_FORMER_GENERATION, 8);
 	decoded.storage_ns = get_number(d + OFFSET_STORAGE, 8);
 	decoded.rank_epoch = (uint32_t) get_number(d + OFFSET_RANK_EPOCH, 4);
 	decoded.token_leader = get_signed16(d + OFFSET_TOKEN_LEADER);

@@ -47,8 +47,9 @@
  *	152		16		position, opaque
  *	168		16		kept free for membership, written as zero, ignored on
  *					receipt
- *	184		32		tag over the bytes 0 ... 183; all zero: not signed
- *	216				end
+ *	184		8		former_generation_seen
+ *	192		32		tag over the bytes 0 ... 191; all zero: not signed
+ *	224				end
  *
  * Magic and version keep their place in every version, so that a version
  * that is not spoken here is told apart from noise.
@@ -74,7 +75,7 @@
 #define WIRE_VERSION			1
 
 /* Bytes of every datagram. */
-#define WIRE_DATAGRAM_SIZE		216
+#define WIRE_DATAGRAM_SIZE		224
 
 /* Bytes of the tag, at the datagram's end: those of an HMAC-SHA256. */
 #define WIRE_TAG_SIZE			32
@@ -105,6 +106,7 @@ typedef enum WireDrop
 	WIRE_DROP_MALFORMED,		/* a field is out of its range */
 	WIRE_DROP_SESSION,			/* of a session that is not accepted */
 	WIRE_DROP_REPLAY,			/* sequence number used already or too old */
+	WIRE_DROP_CLONE,			/* two nodes with the sender's id are alive */
 	WIRE_DROP_QUEUE_FULL		/* no room in the queue to the ticker */
 } WireDrop;
 

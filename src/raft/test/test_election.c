@@ -144,13 +144,13 @@ test_requests_are_resent_to_the_silent(void **state)
 	core_start_member(&core, 0, 5, 5);
 	core_run_until_role(&core, RAFT_PRE_CANDIDATE);
 	core_grant(&core, 1);
-	core_refuse(&core, 2, 5, RAFT_REFUSAL_PROMISED);
+	core_refuse(&core, 2, 5, RAFT_REFUSAL_SILENT);
 	core_run_until(&core, core.now_ns + MS(6));
 	assert_int_equal(core_count_sent(&core, RAFT_MESSAGE_PRE_VOTE, 1), 0);
 	assert_int_equal(core_count_sent(&core, RAFT_MESSAGE_PRE_VOTE, 2), 0);
 	assert_int_equal(core_count_sent(&core, RAFT_MESSAGE_PRE_VOTE, 3), 1);
 	assert_int_equal(core_count_sent(&core, RAFT_MESSAGE_PRE_VOTE, 4), 1);
-	assert_int_equal(core_peer(&core, 2).refusal, RAFT_REFUSAL_PROMISED);
+	assert_int_equal(core_peer(&core, 2).refusal, RAFT_REFUSAL_SILENT);
 	assert_true(core_peer(&core, 1).granted);
 
 	core_grant(&core, 3);

@@ -16,7 +16,7 @@
 #define AT_FINGERPRINT		16
 #define AT_FILLER			150
 #define AT_MEMBERSHIP		168
-#define AT_TAG				184
+#define AT_TAG				192
 
 #define ROUND_TRIPS			50000
 #define GARBLED_DATAGRAMS	50000
@@ -130,6 +130,7 @@ draw_message(int32_t node_count)
 	m.known_leader_term = draw_edgy(RAFT_TERM_LIMIT);
 	m.generation = draw_edgy(UINT64_MAX);
 	m.generation_seen = draw_edgy(UINT64_MAX);
+	m.former_generation_seen = draw_edgy(UINT64_MAX);
 	m.standing = (RaftStanding) draw_below(RAFT_AMNESIAC + 1);
 	m.role = (RaftRole) draw_below(RAFT_LEADER + 1);
 	m.flags = (uint8_t) draw_below(RAFT_FLAGS_ALL + 1);
@@ -258,7 +259,10 @@ test_golden_datagram(void **state)
 		0x00, 0x00, 0x02, 0x01, 0x38, 0x15, 0x00, 0x00, /* 144 */
 		0xa0, 0xa1, 0xa2, 0xa3, 0xa4, 0xa5, 0xa6, 0xa7, /* 152 */
 		0xa8, 0xa9, 0xaa, 0xab, 0xac, 0xad, 0xae, 0xaf, /* 160 */
-		0						/* 168 ... 215: membership, tag */
+		0, 0, 0, 0, 0, 0, 0, 0, /* 168: membership */
+		0, 0, 0, 0, 0, 0, 0, 0, /* 176 */
+		0xd0, 0xcf, 0xce, 0xcd, 0xcc, 0xcb, 0xca, 0xc9, /* 184 */
+		0						/* 192 ... 223: tag */
 	};
 	WireConfig	sender = make_config(3, 5, NULL);
 	WireConfig	receiver = make_config(1, 5, NULL);
@@ -288,6 +292,7 @@ test_golden_datagram(void **state)
 	m.known_leader_term = UINT64_C(0x02a2a3a4a5a6a7a8);
 	m.generation = UINT64_C(0xb1b2b3b4b5b6b7b8);
 	m.generation_seen = UINT64_C(0xc1c2c3c4c5c6c7c8);
+	m.former_generation_seen = UINT64_C(0xc9cacbcccdcecfd0);
 	m.storage_ns = UINT64_C(0xd1d2d3d4d5d6d7d8);
 	m.rank_epoch = UINT32_C(0xe1e2e3e4);
 	m.token_leader = 2;
@@ -631,7 +636,7 @@ test_drop_names(void **state)
 	static const char *const names[] = {
 		"none", "length", "magic", "version", "fingerprint", "addressee",
 		"sender", "address", "tag", "malformed", "session", "replay",
-		"queue full"
+		"clone", "queue full"
 	};
 	int			i;
 
