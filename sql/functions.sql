@@ -50,6 +50,15 @@ BEGIN
 END
 $$;
 
+-- Handing leadership over: to another node of the cluster, of which there is
+-- none here.
+SELECT pg_leader_transfer(NULL);
+SELECT pg_leader_transfer(-1);
+SELECT pg_leader_transfer(1);
+SELECT pg_leader_transfer(2147483647);
+SELECT pg_leader_transfer(node_id => 0);
+SELECT pg_leader_is_leader();
+
 -- A node that has its state has nothing to forget.
 SELECT pg_leader_forget_state();
 

@@ -60,6 +60,13 @@ LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION pg_leader_step_down() IS
 'give up leadership; returns the id of the successor that was named, or NULL';
 
+CREATE FUNCTION pg_leader_transfer(node_id integer)
+RETURNS integer
+AS 'MODULE_PATHNAME', 'pg_leader_transfer'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION pg_leader_transfer(integer) IS
+'hand leadership over to another node; returns the id of the next leader, once there is one';
+
 CREATE FUNCTION pg_leader_forget_state()
 RETURNS interval
 AS 'MODULE_PATHNAME', 'pg_leader_forget_state'
@@ -89,6 +96,9 @@ CREATE FUNCTION pg_leader_get_status(
 	OUT standing text,
 	OUT note text,
 	OUT known_leader_id integer,
+	OUT rank integer,
+	OUT awaited integer[],
+	OUT recovers_in interval,
 	OUT in_recovery boolean,
 	OUT timeline integer,
 	OUT lsn pg_lsn,
@@ -126,6 +136,7 @@ CREATE FUNCTION pg_leader_get_peers(
 	OUT known_leader_id integer,
 	OUT priority integer,
 	OUT acknowledges boolean,
+	OUT rank integer,
 	OUT note text)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'pg_leader_get_peers'
@@ -153,6 +164,7 @@ REVOKE ALL ON FUNCTION pg_leader_get_status() FROM PUBLIC;
 REVOKE ALL ON FUNCTION pg_leader_get_peers() FROM PUBLIC;
 REVOKE ALL ON FUNCTION pg_leader_get_counters() FROM PUBLIC;
 REVOKE ALL ON FUNCTION pg_leader_step_down() FROM PUBLIC;
+REVOKE ALL ON FUNCTION pg_leader_transfer(integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION pg_leader_forget_state() FROM PUBLIC;
 
 GRANT EXECUTE ON FUNCTION pg_leader_get_status() TO pg_monitor;

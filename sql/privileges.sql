@@ -18,6 +18,7 @@ SELECT * FROM pg_leader_get_status();
 SELECT * FROM pg_leader_get_peers();
 SELECT * FROM pg_leader_get_counters();
 SELECT pg_leader_step_down();
+SELECT pg_leader_transfer(0);
 SELECT pg_leader_forget_state();
 
 SET ROLE regress_pg_leader_monitor;
@@ -25,6 +26,7 @@ SELECT role FROM pg_leader_status;
 SELECT node_id FROM pg_leader_peers;
 SELECT count(*) > 0 AS counters FROM pg_leader_get_counters();
 SELECT pg_leader_step_down();
+SELECT pg_leader_transfer(0);
 SELECT pg_leader_forget_state();
 
 -- Acting can be granted, one by one.
@@ -33,7 +35,13 @@ GRANT EXECUTE ON FUNCTION pg_leader_step_down() TO regress_pg_leader_operator;
 SET ROLE regress_pg_leader_operator;
 SELECT pg_leader_step_down();
 SELECT pg_leader_wait('60 s');
+SELECT pg_leader_transfer(0);
 SELECT pg_leader_forget_state();
+
+RESET ROLE;
+GRANT EXECUTE ON FUNCTION pg_leader_transfer(integer) TO regress_pg_leader_operator;
+SET ROLE regress_pg_leader_operator;
+SELECT pg_leader_transfer(0);
 
 RESET ROLE;
 DROP EXTENSION pg_leader;

@@ -5,7 +5,7 @@ SELECT pg_leader_wait('60 s');
 \x on
 SELECT node_id, role, leader_id, leader_host, is_leader, voted_for, quorum,
 	   node_count, cluster_name, reason, standing, note, known_leader_id,
-	   in_recovery, timeline, settings_in_force
+	   rank, awaited, recovers_in, in_recovery, timeline, settings_in_force
 FROM pg_leader_status;
 \x off
 
@@ -45,7 +45,7 @@ FROM pg_leader_status,
 
 \x on
 SELECT node_id, host, is_self, reachable, last_heard, round_trip, role,
-	   standing, known_leader_id, priority, acknowledges, note
+	   standing, known_leader_id, priority, acknowledges, rank, note
 FROM pg_leader_peers;
 \x off
 SELECT address = host || ':' || port AS address FROM pg_leader_peers;

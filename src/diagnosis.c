@@ -23,6 +23,9 @@
 #define REACHABLE_MIN_NS	(3 * NS_PER_S)
 #define REACHABLE_HEARTBEATS	3
 
+/* An acknowledgement older than this many heartbeats makes no successor. */
+#define FRESH_HEARTBEATS	3
+
 /* Peers that one line tells of at most. */
 #define PEERS_PER_LINE_MAX	10
 
@@ -90,30 +93,122 @@ diagnosis_peer(StringInfo out, const RaftView *view, const RaftPeerView *peer,
 	return out->len > start;
 }
 
-/* Append for whom the cluster's birth waits: "nodes 1, 2 and 4 more". */
-static void
-append_awaited(StringInfo out, const RaftPeerView *peers, int node_count)
+void
+diagnosis_unfit(StringInfo out, const RaftView *view, const RaftPeerView *peer,
+				uint64 now_ns)
 {
-	StringInfoData names;
-	int			awaited = 0;
+	if (peer->last_heard_ns == 0)
+		appendStringInfoString(out, "It was never heard.");
+	else if (!diagnosis_reachable(view, peer, now_ns))
+		appendStringInfo(out, "It has been silent for %s.",
+						 diagnosis_duration(peer->last_heard_ns, now_ns));
+	else if (peer->standing == RAFT_AMNESIAC)
+		appendStringInfoString(out, "It has lost its state.");
+	else if (peer->standing != RAFT_MEMBER)
+		appendStringInfo(out, "It is not a member yet (%s).",
+						 raft_standing_name(peer->standing));
+	else if (peer->priority == 0)
+		appendStringInfoString(out, "Its priority is 0.");
+	else if (peer->silent)
+		appendStringInfoString(out, "It has restarted and does not vote yet.");
+	else if (peer->acknowledged_ns == 0)
+		appendStringInfoString(out, "It has acknowledged no heartbeat of this leader yet.");
+	else if (diagnosis_elapsed_ns(peer->acknowledged_ns, now_ns) >
+			 RAFT_FRESH_HEARTBEATS * view->timings.heartbeat_interval_ns)
+		appendStringInfo(out, "The last heartbeat that it has acknowledged was sent %s ago.",
+						 diagnosis_duration(peer->acknowledged_ns, now_ns));
+	else
+		appendStringInfoString(out, "It is behind with the data, or its history is another one.");
+}
+
+void
+diagnosis_nodes(StringInfo out, const int *ids, int count)
+{
+	int			i;
+
+	appendStringInfoString(out, count == 1 ? "node" : "nodes");
+	for (i = 0; i < Min(count, NAMED_NODES_MAX); i++)
+		appendStringInfo(out, "%s %d", i > 0 ? "," : "", ids[i]);
+	if (count > NAMED_NODES_MAX)
+		appendStringInfo(out, " and %d more", count - NAMED_NODES_MAX);
+}
+
+/* The ids of the peers whose report this node waits for; returns how many. */
+static int
+list_awaited(const RaftPeerView *peers, int node_count, int *ids)
+{
+	int			count = 0;
 	int			id;
 
-	initStringInfo(&names);
 	for (id = 0; id < node_count; id++)
 	{
-		if (!peers[id].awaited)
-			continue;
-		awaited++;
-		if (awaited <= NAMED_NODES_MAX)
-			appendStringInfo(&names, "%s%d", awaited > 1 ? ", " : "", id);
+		if (peers[id].awaited)
+			ids[count++] = id;
 	}
-	if (awaited == 0)
+	return count;
+}
+
+/* Append for whom the cluster's birth waits: "nodes 1, 2 and 4 more". */
+static void
+append_birth(StringInfo out, const RaftPeerView *peers, int node_count)
+{
+	int			ids[RAFT_MAX_NODES];
+	int			count = list_awaited(peers, node_count, ids);
+
+	appendStringInfoString(out, "the birth of the cluster waits for ");
+	if (count == 0)
 		appendStringInfoString(out, "the other nodes");
 	else
-		appendStringInfo(out, "%s %s", awaited == 1 ? "node" : "nodes",
-						 names.data);
-	if (awaited > NAMED_NODES_MAX)
-		appendStringInfo(out, " and %d more", awaited - NAMED_NODES_MAX);
+		diagnosis_nodes(out, ids, count);
+}
+
+/*
+ * Append what a node that has lost its state waits for: "it waits for the
+ * terms of node 0, node 1 (silent for 12.3 s), and for another 43.2 s".
+ */
+static void
+append_recovery(StringInfo out, const RaftView *view,
+				const RaftPeerView *peers, int node_count, uint64 now_ns)
+{
+	int			ids[RAFT_MAX_NODES];
+	int			count = list_awaited(peers, node_count, ids);
+	bool		too_early = view->recover_at_ns > now_ns;
+	int			i;
+
+	if (view->forget_at_ns != 0)
+	{
+		appendStringInfo(out, "it takes part again in %s, as was requested",
+						 diagnosis_duration(now_ns, view->forget_at_ns));
+		return;
+	}
+	if (view->recover_at_ns == 0)
+	{
+		appendStringInfoString(out, "no other node can tell it the term");
+		return;
+	}
+	if (count == 0)
+	{
+		appendStringInfo(out, "it takes part again in %s",
+						 diagnosis_duration(now_ns, view->recover_at_ns));
+		return;
+	}
+
+	appendStringInfo(out, "it waits for the %s of ",
+					 count == 1 ? "term" : "terms");
+	for (i = 0; i < Min(count, NAMED_NODES_MAX); i++)
+	{
+		StringInfoData problem;
+
+		initStringInfo(&problem);
+		appendStringInfo(out, "%snode %d", i > 0 ? ", " : "", ids[i]);
+		if (diagnosis_peer(&problem, view, &peers[ids[i]], now_ns))
+			appendStringInfo(out, " (%s)", problem.data);
+	}
+	if (count > NAMED_NODES_MAX)
+		appendStringInfo(out, " and %d more", count - NAMED_NODES_MAX);
+	if (too_early)
+		appendStringInfo(out, ", and for another %s",
+						 diagnosis_duration(now_ns, view->recover_at_ns));
 }
 
 bool
@@ -126,15 +221,11 @@ diagnosis_self(StringInfo out, const RaftView *view, const RaftPeerView *peers,
 	{
 		appendStringInfoString(out, "this node neither votes nor leads: ");
 		appendStringInfoString(out, raft_amnesia_name(view->amnesia));
-		if (view->forget_at_ns != 0)
-			appendStringInfo(out, "; it takes part again in %s, as was requested",
-							 diagnosis_duration(now_ns, view->forget_at_ns));
+		diagnosis_separate(out, start);
+		append_recovery(out, view, peers, node_count, now_ns);
 	}
 	else if (view->standing != RAFT_MEMBER)
-	{
-		appendStringInfoString(out, "the birth of the cluster waits for ");
-		append_awaited(out, peers, node_count);
-	}
+		append_birth(out, peers, node_count);
 
 	if (view->storage_failed)
 	{

@@ -31,6 +31,16 @@ extern bool diagnosis_peer(StringInfo out, const RaftView *view,
 						   const RaftPeerView *peer, uint64 now_ns);
 
 /*
+ * Append why the leader, which has this view, cannot hand leadership over to
+ * the peer: a whole sentence, "It has been silent for 12.3 s." for example.
+ */
+extern void diagnosis_unfit(StringInfo out, const RaftView *view,
+							const RaftPeerView *peer, uint64 now_ns);
+
+/* Append "node 2", or "nodes 0, 1, 2" with at most ten of them by name. */
+extern void diagnosis_nodes(StringInfo out, const int *ids, int count);
+
+/*
  * Append what keeps this node from voting or from leading; returns whether
  * there was anything to say.  peers has node_count entries.
  */

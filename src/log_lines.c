@@ -47,7 +47,38 @@ log_lines_begin(LogLines *lines, const RaftNode *node, int node_id,
 	lines->leaderless_since_ns = now_ns;
 	if (view.standing != RAFT_MEMBER)
 		lines->outside_since_ns = now_ns;
+	lines->amnesiac = view.standing == RAFT_AMNESIAC;
 	schedule_note(lines, &view, now_ns);
+}
+
+void
+log_lines_forget_requested(LogLines *lines)
+{
+	lines->forget_requested = lines->amnesiac;
+}
+
+int
+log_lines_recovery_hint(int node_id, int node_count)
+{
+	StringInfoData others;
+	int			ids[RAFT_MAX_NODES];
+	int			count = 0;
+	int			id;
+
+	if (node_count == 1)
+		return errhint("Find out how it was lost.  Then pg_leader_forget_state() lets the node take part again, if nobody can be harmed by what it forgot.");
+
+	for (id = 0; id < node_count; id++)
+	{
+		if (id != node_id)
+			ids[count++] = id;
+	}
+	initStringInfo(&others);
+	diagnosis_nodes(&others, ids, count);
+	return errhint("It takes part again by itself when %s %s, %d seconds after its start at the earliest.  Only if that cannot be, as a node is gone for good or has lost its state too, does it need pg_leader_forget_state().",
+				   others.data,
+				   count == 1 ? "has told its term" : "have told their terms",
+				   (int) (RAFT_MAX_PROMISE_NS / NS_PER_S));
 }
 
 uint64
@@ -136,16 +167,32 @@ log_leader(LogLines *lines, const RaftEvent *event)
 	}
 }
 
+/* The node is a member now: it was born, or is back with a term. */
+static void
+log_membership(const LogLines *lines, const RaftEvent *event)
+{
+	const char *after = diagnosis_duration(lines->outside_since_ns,
+										   event->at_ns);
+
+	if (!lines->amnesiac)
+		ereport(LOG,
+				(errmsg("node %d is a member of its cluster in term " UINT64_FORMAT " after %s",
+						lines->node_id, event->term, after)));
+	else
+		ereport(LOG,
+				(errmsg("node %d, which had lost its state, takes part again in term " UINT64_FORMAT " after %s: %s",
+						lines->node_id, event->term, after,
+						lines->forget_requested ? "forgetting was requested" :
+						"all others have told their terms")));
+}
+
 static void
 log_standing(LogLines *lines, const RaftEvent *event)
 {
 	if (event->standing == RAFT_MEMBER)
 	{
-		ereport(LOG,
-				(errmsg("node %d is a member of its cluster in term " UINT64_FORMAT " after %s",
-						lines->node_id, event->term,
-						diagnosis_duration(lines->outside_since_ns,
-										   event->at_ns))));
+		log_membership(lines, event);
+		lines->amnesiac = lines->forget_requested = false;
 		lines->outside_since_ns = 0;
 		lines->next_note_ns = event->at_ns + LEADERLESS_NOTE_NS;
 		return;
@@ -160,6 +207,7 @@ log_standing(LogLines *lines, const RaftEvent *event)
 								 raft_standing_name(event->standing))));
 	else
 	{
+		lines->amnesiac = true;
 		lines->next_note_ns = event->at_ns + AMNESIA_NOTE_NS;
 
 		/* The ticker has told already what it found on disk. */
@@ -167,8 +215,9 @@ log_standing(LogLines *lines, const RaftEvent *event)
 			ereport(WARNING,
 					(errmsg("state of node %d is lost: %s", lines->node_id,
 							raft_amnesia_name(event->amnesia)),
-					 errdetail("The node neither votes nor leads, as it cannot know what it has promised."),
-					 errhint("This also happens to a node that was started with another pg_leader.cluster or cluster_name for a while.  When the settings are right, pg_leader_forget_state() lets it take part again.")));
+					 errdetail("The node neither votes nor leads, as it cannot know what it has promised.  This also happens to one that was started with another pg_leader.cluster or cluster_name for a while."),
+					 log_lines_recovery_hint(lines->node_id,
+											 lines->node_count)));
 	}
 }
 

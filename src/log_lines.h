@@ -25,6 +25,9 @@ typedef struct LogLines
 	uint64		led_since_ns;	/* 0: this node does not lead */
 	uint64		led_term;		/* in which it leads */
 	uint64		outside_since_ns;	/* not a MEMBER since; 0: is one */
+	bool		amnesiac;
+	bool		forget_requested;	/* an operator has asked an amnesiac to
+									 * forget its state */
 	uint64		storage_failed_since_ns;	/* 0: state can be written */
 	uint64		next_note_ns;	/* when to say next what is missing */
 	uint64		next_rivals_ns; /* when to say next that two nodes lead */
@@ -36,6 +39,15 @@ extern void log_lines_begin(LogLines *lines, const RaftNode *node,
 
 /* Log one event, if it is worth a line. */
 extern void log_lines_event(LogLines *lines, const RaftEvent *event);
+
+/* An operator has asked this node, an amnesiac, to forget its state. */
+extern void log_lines_forget_requested(LogLines *lines);
+
+/*
+ * How a node that has lost its state comes back; a part of ereport(), an
+ * errhint().
+ */
+extern int	log_lines_recovery_hint(int node_id, int node_count);
 
 /*
  * Say what is missing, if something is and it is time to.  Allocates in the

@@ -45,7 +45,7 @@ typedef enum WorkerKind
 
 #define WORKER_KINDS			4
 
-/* What the state file was found to be; shown while a node is amnesiac. */
+/* Room for a sentence, of what the state file was found to be for example. */
 #define SHARED_NOTE_SIZE		256
 
 /*
@@ -77,6 +77,7 @@ typedef enum ControlRequest
 {
 	CONTROL_NONE = 0,
 	CONTROL_STEP_DOWN,
+	CONTROL_TRANSFER,			/* argument: the node that is to lead */
 	CONTROL_FORGET_STATE
 } ControlRequest;
 
@@ -84,26 +85,40 @@ typedef enum ControlRequest
  * One slot for requests.  A backend holds "lock" (exclusive) from before it
  * writes the request until it has read the answer; the ticker never takes
  * that lock.  The backend stores the request's number, one above that of the
- * last, together with what is asked for in one word, and sets the ticker's
- * latch; the ticker fills in the result, then sets answer_sequence to the
- * request's number and wakes the backend.  A backend that gives up waiting
- * swaps its request for CONTROL_NONE, so that nothing is carried out later.
+ * last, together with what is asked for and its argument in one word, and sets
+ * the ticker's latch; the ticker fills in the result, then sets
+ * answer_sequence to the request's number and wakes the backend.  A backend
+ * that gives up waiting swaps its request for CONTROL_NONE, so that nothing is
+ * carried out later.  One word: or the ticker, which takes no lock, might see
+ * the request of one backend with the argument of another.
  */
 typedef struct ControlSlot
 {
 	LWLock	   *lock;
 	ConditionVariable answered;
-	pg_atomic_uint64 request;	/* CONTROL_WORD(number, ControlRequest) */
+	pg_atomic_uint64 request;	/* CONTROL_WORD(...) */
 	pg_atomic_uint64 answer_sequence;	/* number of the request that the
 										 * fields below answer */
 	RaftResult	result;
 	uint64		wait_ns;		/* FORGET_STATE: until it is carried out */
 	int32		successor;		/* STEP_DOWN: who was named, or none */
+	uint64		term;			/* this node's before the request was carried
+								 * out: TRANSFER, that of the leadership given
+								 * up */
+	char		detail[SHARED_NOTE_SIZE];	/* RAFT_NOT_FIT: why, a sentence */
 } ControlSlot;
 
-#define CONTROL_WORD(number, request)	(((number) << 8) | (uint64) (request))
-#define CONTROL_WORD_NUMBER(word)		((word) >> 8)
+/*
+ * Number (48 bits), argument (8 bits: a node id, or 0) and ControlRequest (8
+ * bits).
+ */
+#define CONTROL_WORD(number, request, argument) \
+	(((uint64) (number) << 16) | ((uint64) (argument) << 8) | (uint64) (request))
+#define CONTROL_WORD_NUMBER(word)		((word) >> 16)
+#define CONTROL_WORD_ARGUMENT(word)		((int32) (((word) >> 8) & 0xff))
 #define CONTROL_WORD_REQUEST(word)		((ControlRequest) ((word) & 0xff))
+
+StaticAssertDecl(RAFT_MAX_NODES <= 256, "a node id must fit into CONTROL_WORD");
 
 /* Counted by the receiver. */
 typedef struct ReceiverCounters

@@ -10,7 +10,8 @@
  * Acting functions leave a request in the control slot and wait for the
  * ticker's answer with the slot's lock held.  They can be cancelled
  * throughout, so that they delay no shutdown, and give up by themselves when
- * no answer comes.
+ * no answer comes.  A transfer then waits, without any lock, for the leader
+ * that comes of it.
  *
  *-------------------------------------------------------------------------
  */
@@ -47,6 +48,13 @@
  */
 #define WAIT_CHECK_MS			1000
 
+/*
+ * How long a transfer waits for the next leader, and at least: elections may
+ * fail, and be repeated after an election timeout.
+ */
+#define TRANSFER_TIMEOUTS		3
+#define TRANSFER_TIMEOUT_MIN_NS (10 * NS_PER_S)
+
 /* No event tells that the control slot's lock was released. */
 #define REQUEST_TURN_MS			10
 
@@ -57,6 +65,7 @@ PG_FUNCTION_INFO_V1(pg_leader_is_leader);
 PG_FUNCTION_INFO_V1(pg_leader_fencing_token);
 PG_FUNCTION_INFO_V1(pg_leader_wait);
 PG_FUNCTION_INFO_V1(pg_leader_step_down);
+PG_FUNCTION_INFO_V1(pg_leader_transfer);
 PG_FUNCTION_INFO_V1(pg_leader_forget_state);
 
 /*-------------------------------------------------------------------------
@@ -296,6 +305,8 @@ typedef struct Answer
 	RaftResult	result;
 	uint64		wait_ns;
 	int32		successor;
+	uint64		term;
+	char		detail[SHARED_NOTE_SIZE];
 } Answer;
 
 static void
@@ -351,12 +362,12 @@ withdraw_request(int code, Datum argument)
 
 	(void) pg_atomic_compare_exchange_u64(&shared_state->control.request, &word,
 										  CONTROL_WORD(CONTROL_WORD_NUMBER(word),
-													   CONTROL_NONE));
+													   CONTROL_NONE, 0));
 }
 
 /* Have the ticker carry out the request; ereport(ERROR)s if it does not. */
 static void
-send_request(ControlRequest request, Answer *answer)
+send_request(ControlRequest request, int32 argument, Answer *answer)
 {
 	ControlSlot *control = &shared_state->control;
 	uint64		deadline_ns = clock_now_ns() + REQUEST_TIMEOUT_NS;
@@ -366,7 +377,7 @@ send_request(ControlRequest request, Answer *answer)
 	lock_control_slot(deadline_ns);
 
 	number = CONTROL_WORD_NUMBER(pg_atomic_read_u64(&control->request)) + 1;
-	word = CONTROL_WORD(number, request);
+	word = CONTROL_WORD(number, request, argument);
 	/* However the wait ends, what is not answered is withdrawn. */
 	PG_ENSURE_ERROR_CLEANUP(withdraw_request, PointerGetDatum(&word));
 	{
@@ -407,6 +418,8 @@ send_request(ControlRequest request, Answer *answer)
 	answer->result = control->result;
 	answer->wait_ns = control->wait_ns;
 	answer->successor = control->successor;
+	answer->term = control->term;
+	memcpy(answer->detail, control->detail, SHARED_NOTE_SIZE);
 	unlock_control_slot();
 }
 
@@ -455,7 +468,7 @@ pg_leader_step_down(PG_FUNCTION_ARGS)
 		report_no_ticker();
 
 	log_request("to step down as leader");
-	send_request(CONTROL_STEP_DOWN, &answer);
+	send_request(CONTROL_STEP_DOWN, 0, &answer);
 	if (answer.result == RAFT_NOT_LEADER)
 		report_not_leader();
 	if (answer.result != RAFT_OK)
@@ -464,6 +477,129 @@ pg_leader_step_down(PG_FUNCTION_ARGS)
 	if (answer.successor == RAFT_NO_NODE)
 		PG_RETURN_NULL();
 	PG_RETURN_INT32(answer.successor);
+}
+
+/* The node that is to lead; ereport(ERROR)s unless it is another one. */
+static int32
+read_successor(FunctionCallInfo fcinfo)
+{
+	int32		successor;
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("node_id must not be null")));
+
+	successor = PG_GETARG_INT32(0);
+	if (successor < 0 || successor >= config_peers.count)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("there is no node %d in the cluster", successor),
+				 errdetail("Node ids go from 0 to %d.",
+						   config_peers.count - 1)));
+	if (successor == config_node_id)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("node %d cannot hand leadership over to itself",
+						successor)));
+	return successor;
+}
+
+/* The leader of a term above that one which this node knows, or none. */
+static int
+read_next_leader(uint64 term)
+{
+	const PublishedState *published = &shared_state->published;
+	int			leader_id = RAFT_NO_NODE;
+
+	LWLockAcquire(shared_state->lock, LW_SHARED);
+	if (sql_functions_is_live(published) &&
+		published->raft.leader_term > term)
+		leader_id = published->raft.leader_id;
+	LWLockRelease(shared_state->lock);
+
+	/* As in read_usable_leader(). */
+	if (leader_id == config_node_id &&
+		lease_cell_valid_term(&shared_state->lease, NULL) <= term)
+		return RAFT_NO_NODE;
+	return leader_id;
+}
+
+/* Wait for who leads after that term; RAFT_NO_NODE: nobody, up to now. */
+static int
+wait_for_next_leader(uint64 term)
+{
+	PublishedState *state = palloc(sizeof(PublishedState));
+	uint64		deadline_ns;
+	int			leader_id;
+
+	(void) shared_state_read(state);
+	deadline_ns = clock_now_ns() +
+		Max(TRANSFER_TIMEOUT_MIN_NS,
+			TRANSFER_TIMEOUTS * state->raft.timings.election_timeout_max_ns);
+	pfree(state);
+
+	ConditionVariablePrepareToSleep(&shared_state->changed);
+	while ((leader_id = read_next_leader(term)) == RAFT_NO_NODE)
+	{
+		long		timeout_ms = remaining_ms(deadline_ns);
+
+		if (timeout_ms == 0)
+			break;
+		(void) ConditionVariableTimedSleep(&shared_state->changed,
+										   Min(timeout_ms, WAIT_CHECK_MS),
+										   PG_WAIT_EXTENSION);
+	}
+	ConditionVariableCancelSleep();
+	return leader_id;
+}
+
+/*
+ * Once leadership is given up there is no way back, so what becomes of it
+ * then is told by a warning, never by an error.
+ */
+Datum
+pg_leader_transfer(PG_FUNCTION_ARGS)
+{
+	Answer		answer;
+	int32		successor;
+	int			leader_id;
+
+	sql_functions_check_running();
+	successor = read_successor(fcinfo);
+	if (sql_functions_worker_pid(WORKER_TICKER) == 0)
+		report_no_ticker();
+
+	log_request(psprintf("to hand leadership over to node %d", successor));
+	send_request(CONTROL_TRANSFER, successor, &answer);
+	if (answer.result == RAFT_NOT_LEADER)
+		report_not_leader();
+	if (answer.result == RAFT_NOT_FIT)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("node %d cannot take over leadership", successor),
+				 errdetail_internal("%s", answer.detail),
+				 errhint("Node %d still leads; pg_leader_peers.rank shows who could follow it.",
+						 config_node_id)));
+	if (answer.result != RAFT_OK)
+		elog(ERROR, "transfer was refused with result %d", answer.result);
+
+	leader_id = wait_for_next_leader(answer.term);
+	if (leader_id == RAFT_NO_NODE)
+	{
+		ereport(WARNING,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("node %d has handed leadership over to node %d, but knows of no new leader yet",
+						config_node_id, successor),
+				 errhint("pg_leader_status shows what is missing for one.")));
+		PG_RETURN_NULL();
+	}
+	if (leader_id != successor)
+		ereport(WARNING,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("node %d has handed leadership over to node %d, but node %d was elected",
+						config_node_id, successor, leader_id)));
+	PG_RETURN_INT32(leader_id);
 }
 
 Datum
@@ -476,7 +612,7 @@ pg_leader_forget_state(PG_FUNCTION_ARGS)
 		report_no_ticker();
 
 	log_request("to take part again although its state is lost");
-	send_request(CONTROL_FORGET_STATE, &answer);
+	send_request(CONTROL_FORGET_STATE, 0, &answer);
 	if (answer.result == RAFT_NOT_AMNESIAC)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

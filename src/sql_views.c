@@ -14,6 +14,7 @@
 #include "access/htup_details.h"
 #include "access/xlog.h"
 #include "access/xlogrecovery.h"
+#include "catalog/pg_type.h"
 #include "clock.h"
 #include "config.h"
 #include "diagnosis.h"
@@ -22,6 +23,7 @@
 #include "postmaster/postmaster.h"
 #include "replication/walreceiver.h"
 #include "sql_functions.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/pg_lsn.h"
 #include "utils/timestamp.h"
@@ -181,6 +183,40 @@ add_position(Row *row)
 		add_datum(row, LSNGetDatum(lsn));
 }
 
+/* Whose report this node, being born or amnesiac, waits for; NULL: nobody's. */
+static void
+add_awaited(Row *row, const PublishedState *state)
+{
+	Datum		ids[RAFT_MAX_NODES];
+	int			count = 0;
+
+	for (int id = 0; id < config_peers.count; id++)
+	{
+		if (state->peers[id].awaited)
+			ids[count++] = Int32GetDatum(id);
+	}
+	if (count == 0)
+		add_null(row);
+	else
+		add_datum(row, PointerGetDatum(construct_array(ids, count, INT4OID,
+													   sizeof(int32), true,
+													   TYPALIGN_INT)));
+}
+
+/* What a node shows that waits for something, or for its turn. */
+static void
+add_prospects(Row *row, const PublishedState *state, uint64 now_ns)
+{
+	const RaftView *view = &state->raft;
+
+	add_id(row, view->rank);
+	add_awaited(row, state);
+	if (view->recover_at_ns != 0)
+		add_interval_ns(row, diagnosis_elapsed_ns(now_ns, view->recover_at_ns));
+	else
+		add_null(row);
+}
+
 static void
 append_note(StringInfo note, const char *text)
 {
@@ -302,6 +338,13 @@ pg_leader_get_status(PG_FUNCTION_ARGS)
 	add_text(&row, describe_node(state, live, now_ns));
 	add_id(&row, live && leader_id == RAFT_NO_NODE ?
 		   view->rumoured_leader_id : RAFT_NO_NODE);
+	if (live)
+		add_prospects(&row, state, now_ns);
+	else
+	{
+		for (int i = 0; i < 3; i++)
+			add_null(&row);
+	}
 
 	add_position(&row);
 
@@ -363,6 +406,9 @@ append_refused_datagrams(StringInfo note, int peer_id, uint64 now_ns)
 		case WIRE_DROP_MALFORMED:
 			reason = "malformed";
 			break;
+		case WIRE_DROP_CLONE:
+			reason = "two nodes with its id are alive";
+			break;
 		default:
 
 			/*
@@ -396,6 +442,7 @@ add_self(Row *row, const PublishedState *state, uint64 now_ns)
 		add_datum(row, BoolGetDatum(state->peers[config_node_id].expiry_ns > now_ns));
 	else
 		add_null(row);
+	add_id(row, view->rank);
 	add_text(row, describe_node(state, true, now_ns));
 }
 
@@ -432,6 +479,7 @@ add_peer(Row *row, const PublishedState *state, int peer_id, uint64 now_ns)
 		add_datum(row, BoolGetDatum(peer->expiry_ns > now_ns));
 	else
 		add_null(row);
+	add_id(row, state->raft.role == RAFT_LEADER ? peer->rank : RAFT_NO_RANK);
 
 	initStringInfo(&note);
 	(void) diagnosis_peer(&note, &state->raft, peer, now_ns);

@@ -245,6 +245,8 @@ is_visible_change(const RaftView *old, const RaftView *new)
 		old->storage_failed != new->storage_failed ||
 		old->forget_at_ns != new->forget_at_ns ||
 		old->granted_count != new->granted_count ||
+		old->recover_at_ns != new->recover_at_ns ||
+		old->rank != new->rank ||
 		old->successor != new->successor;
 }
 
@@ -412,6 +414,21 @@ drain_inbox(void)
 	return true;
 }
 
+/* Why the core finds that this peer cannot lead, into the answer. */
+static void
+tell_unfitness(int peer_id, uint64 now_ns)
+{
+	RaftView	view;
+	RaftPeerView peer;
+	StringInfoData detail;
+
+	initStringInfo(&detail);
+	raft_view(ticker.node, &view);
+	if (raft_peer_view(ticker.node, peer_id, &peer))
+		diagnosis_unfit(&detail, &view, &peer, now_ns);
+	strlcpy(shared_state->control.detail, detail.data, SHARED_NOTE_SIZE);
+}
+
 /* Carry out what an SQL function asked for, and answer. */
 static void
 serve_request(void)
@@ -435,8 +452,16 @@ serve_request(void)
 			result = raft_step_down(ticker.node, RAFT_REASON_STEP_DOWN,
 									now_ns, draw());
 			break;
+		case CONTROL_TRANSFER:
+			result = raft_transfer(ticker.node, CONTROL_WORD_ARGUMENT(word),
+								   now_ns, draw());
+			if (result == RAFT_NOT_FIT)
+				tell_unfitness(CONTROL_WORD_ARGUMENT(word), now_ns);
+			break;
 		case CONTROL_FORGET_STATE:
 			result = raft_forget_state(ticker.node, now_ns, draw());
+			if (result == RAFT_OK)
+				log_lines_forget_requested(&ticker.lines);
 			break;
 		case CONTROL_NONE:
 			break;				/* nobody waits any more */
@@ -447,6 +472,7 @@ serve_request(void)
 	control->result = result;
 	control->wait_ns = diagnosis_elapsed_ns(now_ns, after.forget_at_ns);
 	control->successor = before.successor;
+	control->term = before.term;
 	pg_write_barrier();
 	pg_atomic_write_u64(&control->answer_sequence, number);
 	ConditionVariableBroadcast(&control->answered);
@@ -561,10 +587,20 @@ remember_past(StateVerdict *verdict, RaftDurable *durable, char *note,
 	if (shared_state->published.valid)
 	{
 		const RaftView *past = &shared_state->published.raft;
+		int			id;
 
 		term = Max(term, past->term);
 		generation = past->generation;
 		promise_ns = past->max_promise_ns;
+
+		/* On disk these are only as new as the last record. */
+		for (id = 0; id < ticker.node_count; id++)
+		{
+			if (id == config_node_id)
+				continue;
+			durable->peer_generation[id] = Max(durable->peer_generation[id],
+											   shared_state->published.peers[id].generation);
+		}
 	}
 
 	if (*verdict == STATE_VALID && durable->generation >= generation)
@@ -597,7 +633,7 @@ log_verdict(StateVerdict verdict, RaftStanding standing, const char *note)
 				 errdetail("%s The node neither votes nor leads, as it cannot know what it has promised.",
 						   verdict == STATE_VALID ?
 						   "That was found at an earlier start." : note),
-				 errhint("Find out how it was lost.  Then pg_leader_forget_state() lets the node take part again, if no other can be harmed by what this one forgot.")));
+				 log_lines_recovery_hint(config_node_id, ticker.node_count)));
 	else if (verdict == STATE_REBORN)
 		ereport(LOG,
 				(errmsg("node %d starts in a cluster of another name or size, keeping its term",

@@ -16,8 +16,8 @@ my $node    = $cluster->node(0);
 # All that there are, but pg_leader_node_id().
 my @functions = qw(pg_leader_term() pg_leader_leader_id()
   pg_leader_is_leader() pg_leader_fencing_token() pg_leader_wait()
-  pg_leader_step_down() pg_leader_forget_state() pg_leader_get_status()
-  pg_leader_get_peers() pg_leader_get_counters());
+  pg_leader_step_down() pg_leader_transfer(1) pg_leader_forget_state()
+  pg_leader_get_status() pg_leader_get_peers() pg_leader_get_counters());
 
 # Titles of pg_leader's own processes.
 sub workers
@@ -115,7 +115,8 @@ foreach
 	  $cluster->error(0, "SET ROLE nobody; SELECT count(*) FROM $view");
 	is($code, '42501', "others may not look at $view");
 }
-foreach my $act ('pg_leader_step_down()', 'pg_leader_forget_state()')
+foreach my $act ('pg_leader_step_down()', 'pg_leader_transfer(1)',
+	'pg_leader_forget_state()')
 {
 	($message, $code) = $cluster->error(0, "SET ROLE watcher; SELECT $act");
 	is($code, '42501', "pg_monitor may not call $act");

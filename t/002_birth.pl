@@ -37,6 +37,7 @@ foreach my $id (0, 1)
 	my $status = $cluster->status($id);
 	is($status->{standing}, 'new', "node $id: the cluster is not born yet");
 	like($status->{note}, qr/\b2\b/, "node $id says for whom it waits");
+	is($status->{awaited},   '{2}', "node $id: so does a column");
 	is($status->{leader_id}, undef, "node $id: no leader without the third");
 	is($status->{term},      0,     "node $id: no term either");
 	is($cluster->value($id, q{SELECT pg_leader_wait('10 ms')}),

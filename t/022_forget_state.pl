@@ -1,5 +1,6 @@
 # If this broke, an operator could not bring a node back that has lost its
-# state, or could do so too easily, and the node would vote a second time.
+# state when another one has too, or could do so too easily, and the node would
+# vote a second time.
 #
 # The node has to be silent for 60 seconds, the longest promise that it may
 # have forgotten: this test takes that long, and waits most of the time.
@@ -22,7 +23,7 @@ my $cluster = PgLeaderCluster->new(
 		election_timeout_max => '1500ms'
 	});
 $cluster->start_all;
-my ($leader, $term) = $cluster->wait_for_leader;
+my (undef, $term) = $cluster->wait_for_leader;
 
 foreach my $id ($cluster->ids)
 {
@@ -43,6 +44,24 @@ foreach my $id (1, 2)
 		"node $id to be amnesiac");
 }
 $cluster->wait_for_no_leader($cluster->ids);
+foreach my $id (1, 2)
+{
+	my $other = 3 - $id;
+	my $note;
+	$cluster->wait_for(
+		sub {
+			my $status = $cluster->status($id);
+			$note = $status->{note} // '';
+			return ($status->{awaited} // '') eq "{$other}"
+			  && $note =~ /lost its state/;
+		},
+		"node $id to wait for node $other alone");
+	like(
+		$note,
+		qr/waits for the term of node $other \(has lost its state\)/,
+		"node $id says that node $other, which has lost its state, cannot help it"
+	);
+}
 $term = $cluster->value(0, 'SELECT pg_leader_term()');
 
 # The operator knows that node 1 may forget.
@@ -52,18 +71,36 @@ is( $cluster->value(
 	'the node says after how long it takes part again');
 my $status = $cluster->status(1);
 is($status->{standing}, 'amnesiac', 'until then it is amnesiac');
-isnt($status->{note} // '', '', 'and says what it waits for');
+like(
+	$status->{note},
+	qr/takes part again in .*, as was requested/,
+	'and says what it waits for');
+my $from = $cluster->log_size(1);
 
-($leader, my $new_term) = $cluster->wait_for_leader(among => [ 0, 1 ]);
-is($cluster->status(1)->{standing}, 'member', 'then it is a member again');
+$cluster->wait_for(sub { $cluster->status(1)->{standing} eq 'member' },
+	'node 1 to be a member again');
 cmp_ok(
 	$cluster->state_of(1)->{term},
-	'>',
+	'>=',
 	$term + 1000,
 	'its term is beyond any that it can have forgotten');
+$cluster->wait_for_log(
+	1,
+	qr/LOG:  node 1, which had lost its state, takes part again in term \d+ after \d+\.\d s: forgetting was requested\n/,
+	$from);
+pass('it says how that came about');
+
+# Now the other one, whom nobody told to forget, has two to ask who both know
+# their terms; it may be the first to lead.
+$cluster->wait_for(sub { $cluster->status(2)->{standing} eq 'member' },
+	'node 2 to come back by itself');
+cmp_ok(
+	$cluster->state_of(2)->{term},
+	'>=',
+	$term + 1000,
+	'the other one comes back by itself, with no lower term');
+my (undef, $new_term) = $cluster->wait_for_leader;
 cmp_ok($new_term, '>', $term + 1000, 'and the cluster goes on from there');
-is($cluster->status(2)->{standing},
-	'amnesiac', 'the other one, which nobody asked, is still amnesiac');
 
 $cluster->stop_all;
 done_testing();

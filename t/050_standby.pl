@@ -80,6 +80,19 @@ isnt($successor, 0, 'the primary with priority 0 is no successor');
 ($leader, $term) = $cluster->wait_for_leader(above => $term);
 isnt($leader, 0, 'a standby leads again');
 
+$cluster->wait_for(
+	sub {
+		($leader, $term) = $cluster->wait_for_leader;
+		my $target = 3 - $leader;
+		my $rows =
+		  $cluster->session($leader)
+		  ->query("SELECT pg_leader_transfer($target)");
+		return defined $rows && ($rows->[0][0] // -1) == $target;
+	},
+	'a standby to hand leadership over to the other one');
+($leader, $term) = $cluster->wait_for_leader(above => $term);
+isnt($leader, 0, 'a standby hands leadership over to the other one');
+
 # A standby's end, and the primary's.
 $cluster->stop('immediate', $leader);
 (undef, my $new_term) = $cluster->wait_for_leader(above => $term);
