@@ -71,10 +71,12 @@ is( $cluster->value(
 	'the node says after how long it takes part again');
 my $status = $cluster->status(1);
 is($status->{standing}, 'amnesiac', 'until then it is amnesiac');
-like(
-	$status->{note},
-	qr/takes part again in .*, as was requested/,
-	'and says what it waits for');
+$cluster->wait_for(
+	sub {
+		return $cluster->status(1)->{note} =~
+		  /takes part again in .*, as was requested/;
+	},
+	'node 1 to say what it waits for');
 my $from = $cluster->log_size(1);
 
 $cluster->wait_for(sub { $cluster->status(1)->{standing} eq 'member' },

@@ -44,6 +44,7 @@ membership_become_amnesiac(RaftNode *node, RaftAmnesia amnesia)
 {
 	int32_t		i;
 
+	membership_mark_lost(node);
 	if (node->role == RAFT_LEADER)
 		handover_resign(node, succession_first(node), RAFT_REASON_AMNESIA);
 	election_become_follower(node, RAFT_REASON_AMNESIA);
@@ -54,21 +55,23 @@ membership_become_amnesiac(RaftNode *node, RaftAmnesia amnesia)
 	for (i = 0; i < node->config.node_count; i++)
 		node->peers[i].reported = false;
 	node->query_ns = node->now_ns;
-	membership_mark_lost(node);
 	raft_want(node);
 }
 
-/* Tell the addressee what its records were when we saw them. */
+/*
+ * Tell the addressee what its records were when we saw them.  In every
+ * message, as the one that would matter may be lost.
+ */
 void
-membership_tell_generation(const RaftNode *node, RaftMessage *reply)
+membership_tell_generation(const RaftNode *node, RaftMessage *message)
 {
-	const RaftPeer *peer = &node->peers[reply->to];
+	const RaftPeer *peer = &node->peers[message->to];
 
-	reply->generation_seen = peer->generation;
-	if (reply->to_session == peer->session)
-		reply->former_generation_seen = peer->former_generation;
+	message->generation_seen = peer->generation;
+	if (message->to_session == peer->session)
+		message->former_generation_seen = peer->former_generation;
 	else if (peer->session != 0)
-		reply->former_generation_seen = peer->generation;
+		message->former_generation_seen = peer->generation;
 }
 
 /*
@@ -286,7 +289,8 @@ membership_deadline(const RaftNode *node)
 		deadline = node->forget_at_ns;
 	if (is_asking(node) && node->query_ns < deadline)
 		deadline = node->query_ns;
-	if (recover_at_ns > node->now_ns && recover_at_ns < deadline)
+	if (recover_at_ns != 0 && recover_at_ns < deadline &&
+		!node->storage_failed && !awaits_anybody(node))
 		deadline = recover_at_ns;
 	return deadline;
 }
@@ -299,7 +303,6 @@ membership_receive_term_query(RaftNode *node, const RaftMessage *message)
 
 	outbox_prepare(node, &report, RAFT_MESSAGE_TERM_REPORT, message->from);
 	report.nonce = message->nonce;
-	membership_tell_generation(node, &report);
 	outbox_send(node, &report);
 }
 

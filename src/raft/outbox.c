@@ -30,6 +30,7 @@ outbox_prepare(const RaftNode *node, RaftMessage *message,
 	message->known_leader = node->leader_id;
 	message->known_leader_term = node->leader_term;
 	message->generation = node->wanted.generation;
+	membership_tell_generation(node, message);
 	message->standing = node->wanted.standing;
 	message->role = node->role;
 	message->storage_ns = node->storage_ns;

@@ -222,9 +222,8 @@ typedef struct RaftMessage
 	int32_t		known_leader;	/* leader that the sender knows of, or none */
 	uint64_t	known_leader_term;	/* and its term, or 0 */
 	uint64_t	generation;		/* sender's durable generation */
-	uint64_t	generation_seen;	/* PROBE_REPLY, TERM_REPORT: the greatest
-									 * generation that the sender has seen of
-									 * the addressee's */
+	uint64_t	generation_seen;	/* the greatest generation that the sender
+									 * has seen of the addressee's */
 	uint64_t	former_generation_seen; /* likewise, as far as it was seen of
 										 * sessions before the addressee's
 										 * present one, or 0 */

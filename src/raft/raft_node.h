@@ -263,7 +263,7 @@ extern void handover_receive_resign(RaftNode *node, const RaftMessage *message);
 /* membership.c */
 extern void membership_mark_lost(RaftNode *node);
 extern void membership_become_amnesiac(RaftNode *node, RaftAmnesia amnesia);
-extern void membership_tell_generation(const RaftNode *node, RaftMessage *reply);
+extern void membership_tell_generation(const RaftNode *node, RaftMessage *message);
 extern void membership_note_peer(RaftNode *node, const RaftMessage *message);
 extern void membership_advance(RaftNode *node);
 extern uint64_t membership_recover_at_ns(const RaftNode *node);
