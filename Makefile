@@ -15,7 +15,8 @@
 #:   make check           every test, on a temporary installation of its own;
 #:                        PROVE_TESTS='t/001_x.pl' or REGRESS=x runs only those,
 #:                        PROVE_FLAGS='-j 4 -v' are options for prove
-#:   make check-core      only the unit tests, with sanitizers
+#:   make check-core      only what tests the core: unit tests, scenarios, a short run
+#:                        of simulator and explorer; with sanitizers
 #:   make soak            TAP tests over and over, for HOURS=1 or until one fails
 #:   make failover        kill the leader of three nodes 50 times and measure how
 #:                        long it takes; KILLS=n, WHAT=power kills all at once
@@ -23,12 +24,22 @@
 #:   make installcheck    regression and TAP tests, as an ordinary user, after
 #:                        make install
 #:
+#: Try to break the core
+#:   make sim             simulate clusters with every fault there is, SEEDS=n of them
+#:                        from FIRST=n on, with NODES=n, STEPS=n events each, in JOBS=n
+#:                        processes; SEED=n TRACE=1 replays one, event by event;
+#:                        STUDY=failover|quiet measures, SELFCHECK=1 breaks the clocks
+#:   make explore         every interleaving of small clusters; BOUNDS=big for larger
+#:                        ones, BOUNDS=planted to see each run catch a planted bug
+#:   make mutants         break the code on purpose, 40 ways and more: who notices?
+#:   make coverage        lines and branches of the core that the unit tests reach
+#:
 #: Change
 #:   make format          lay out C and Perl, renew typedefs.list
 #:   make lint            layout, layers, exports, static analysis, hygiene
 #:
-#: demo, check, check-core, failover, idle, soak, format and lint install the
-#: Debian packages that they lack first; what starts servers drops root by itself.
+#: All but the first three install the Debian packages that they lack first; what
+#: starts servers drops root by itself.
 
 MODULE_big = pg_leader
 EXTENSION = pg_leader
@@ -63,7 +74,8 @@ DEV = script/dev
 # redefining it draws a warning.  So: only goals of ours - PGXS is not needed,
 # and perhaps not installed yet; "check" among others - each goal gets a make
 # of its own, in order; anything else - PGXS.
-OUR_GOALS = check check-core demo failover format help idle lint soak
+OUR_GOALS = check check-core coverage demo explore failover format help idle lint \
+	mutants sim soak
 GOALS := $(or $(MAKECMDGOALS),all)
 .DEFAULT_GOAL := all
 .PHONY: $(OUR_GOALS)
@@ -118,6 +130,22 @@ endif
 check-core:
 	@$(DEV)/install_packages.sh core
 	@$(DEV)/check_core.sh
+
+coverage:
+	@$(DEV)/install_packages.sh core
+	@$(DEV)/coverage.sh
+
+explore:
+	@$(DEV)/install_packages.sh core
+	@$(DEV)/explore.sh $(BOUNDS)
+
+mutants:
+	@$(DEV)/install_packages.sh check
+	@$(DEV)/mutants.sh
+
+sim:
+	@$(DEV)/install_packages.sh core
+	@$(DEV)/sim.sh
 
 demo:
 	@$(DEV)/install_packages.sh demo

@@ -22,7 +22,7 @@ find "$scratch" -name '*.o' -exec readelf --debug-dump=info {} + |
 	LC_ALL=C sort -u >"$scratch/typedefs"
 
 # Without comments and strings: a type's name may be an English word.
-find src -name '*.[ch]' -exec gcc -fpreprocessed -E -P -x c {} \; |
+find src -name '*.[ch]' -exec gcc -w -fpreprocessed -E -P -x c {} \; |
 	sed -E 's/"([^"\\]|\\.)*"//g' |
 	grep -oE '[A-Za-z_][A-Za-z0-9_]*' |
 	LC_ALL=C sort -u >"$scratch/words"

@@ -1,0 +1,244 @@
+/*-------------------------------------------------------------------------
+ *
+ * disk.c
+ *		A host's durable state: slow, failing, torn, lost, copied, rolled back.
+ *
+ * What a restart finds is the last confirmed record, or, in its place, a later
+ * one whose write was refused or was under way at the crash: state_file.h
+ * promises no more and no less.  A torn record counts as not written, as its
+ * checksum tells.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "sim.h"
+
+#include <string.h>
+
+uint64_t
+disk_write_time(World *world, Host *host)
+{
+	uint64_t	mean = (uint64_t) world->options.disk_us * SIM_US;
+
+	if (host->disk.slow_until_ns > world->now_ns)
+		mean = host->disk.stuck_ns;
+	if (mean == 0)
+		return 0;
+	return sim_exponential(&world->disk_random, mean);
+}
+
+bool
+disk_write_fails(World *world, Host *host)
+{
+	return host->disk.failing_until_ns > world->now_ns &&
+		sim_chance(&world->disk_random, 800000);
+}
+
+static void
+keep_history(Disk *disk)
+{
+	if (disk->content == DISK_RECORD)
+		disk->history[disk->history_count++ % SIM_HISTORY] = disk->confirmed;
+}
+
+void
+disk_confirm(World *world, Host *host, const RaftDurable *record)
+{
+	Disk	   *disk = &host->disk;
+
+	if ((world->options.faults >> FAULT_ROLL_BACK & 1) != 0)
+		keep_history(disk);
+	disk->content = DISK_RECORD;
+	disk->confirmed = *record;
+	disk->has_stray = false;
+	disk->misconfigured = host->misconfigured;
+}
+
+/* The write was refused; that the record is there all the same is possible. */
+void
+disk_refuse(World *world, Host *host, const RaftDurable *record)
+{
+	world_cover(world, COVER_WRITE_FAILED);
+	if (!world->options.tear || !sim_chance(&world->disk_random, 500000))
+		return;
+	host->disk.stray = *record;
+	host->disk.has_stray = true;
+}
+
+void
+disk_crash(World *world, Host *host, bool was_writing)
+{
+	Disk	   *disk = &host->disk;
+
+	if (was_writing)
+	{
+		if (world->options.tear && sim_chance(&world->disk_random, 500000))
+		{
+			disk->stray = host->record;
+			disk->has_stray = true;
+			world_cover(world, COVER_TORN_NEW_SURVIVED);
+		}
+		else
+			world_cover(world, COVER_TORN_OLD_SURVIVED);
+	}
+}
+
+/*
+ * At a start: what state_file_load() and the ticker's remember_past() make of
+ * what they find.
+ */
+void
+disk_load(World *world, Host *host, RaftDurable *durable, bool *confirmed)
+{
+	Disk	   *disk = &host->disk;
+	uint64_t	term = host->cell.revoked_term;
+	uint64_t	generation = 0;
+	uint64_t	promise_ns = 0;
+	bool		is_valid = disk->content == DISK_RECORD;
+	bool		was_reborn = false;
+	int32_t		i;
+
+	if (is_valid && disk->has_stray && sim_chance(&world->disk_random, 500000))
+	{
+		world_cover(world, COVER_WRITE_FAILED_BUT_LANDED);
+		keep_history(disk);
+		disk->confirmed = disk->stray;
+	}
+	disk->has_stray = false;
+
+	*durable = disk->confirmed;
+	switch (disk->content)
+	{
+		case DISK_EMPTY:
+			memset(durable, 0, sizeof(RaftDurable));
+			durable->generation = 1;
+			if (disk->declared_new)
+			{
+				durable->standing = RAFT_NEW;
+				durable->vote = RAFT_VOTE_NONE;
+				break;
+			}
+			durable->standing = RAFT_AMNESIAC;
+			durable->vote = RAFT_VOTE_SPOILED;
+			durable->max_promise_ns = RAFT_MAX_PROMISE_NS;
+			break;
+		case DISK_COPY:
+			durable->standing = RAFT_AMNESIAC;
+			durable->vote = RAFT_VOTE_SPOILED;
+			durable->max_promise_ns = RAFT_MAX_PROMISE_NS;
+			durable->generation++;
+			break;
+		case DISK_RECORD:
+			break;
+	}
+
+	/* A birth in another cluster keeps term and silence, and no vote. */
+	if (is_valid && disk->misconfigured != host->misconfigured)
+	{
+		world_cover(world, COVER_REBORN);
+		host->ghost.has_lost = true;
+		memset(durable->peer_generation, 0, sizeof(durable->peer_generation));
+		durable->vote = RAFT_VOTE_SPOILED;
+		durable->generation++;
+		if (durable->standing != RAFT_AMNESIAC)
+			durable->standing = RAFT_NEW;
+		is_valid = false;
+		was_reborn = true;
+	}
+
+	/* Shared memory still knows, unless the whole server was started anew. */
+	if (host->published)
+	{
+		const RaftView *past = &host->published_view;
+
+		if (term < past->term)
+			term = past->term;
+		generation = past->generation;
+		promise_ns = past->max_promise_ns;
+		for (i = 0; i < world->count; i++)
+		{
+			if (durable->peer_generation[i] < host->published_generation[i])
+				durable->peer_generation[i] = host->published_generation[i];
+		}
+	}
+	*confirmed = is_valid && durable->generation >= generation;
+	if (*confirmed)
+		return;
+	if (is_valid && !was_reborn)
+		durable->standing = RAFT_AMNESIAC;
+	if (durable->generation < generation + 1)
+		durable->generation = generation + 1;
+	if (durable->max_promise_ns < promise_ns)
+		durable->max_promise_ns = promise_ns;
+	if (term > durable->term)
+	{
+		durable->term = term;
+		durable->vote = RAFT_VOTE_SPOILED;
+	}
+}
+
+/*
+ * Would somebody unmask that node, if it came up as a new one?  Any other that
+ * has been READY and has its record, an amnesiac's included, which never lets
+ * a birth go on.
+ */
+bool
+disk_has_keeper(const World *world, const Host *but)
+{
+	int32_t		i;
+
+	for (i = 0; i < world->count; i++)
+	{
+		const Disk *disk = &world->hosts[i].disk;
+
+		if (&world->hosts[i] != but &&
+			(disk->content != DISK_EMPTY || !disk->declared_new) &&
+			(disk->content != DISK_RECORD ||
+			 disk->confirmed.standing >= RAFT_READY))
+			return true;
+	}
+	return false;
+}
+
+/* The host must be down. */
+void
+disk_lose(World *world, Host *host, bool declared_new)
+{
+	ghost_state_lost(world, host);
+	host->disk.content = DISK_EMPTY;
+	host->disk.has_stray = false;
+	host->disk.declared_new = declared_new;
+	memset(&host->disk.confirmed, 0, sizeof(RaftDurable));
+}
+
+void
+disk_copy(World *world, Host *host)
+{
+	if (host->disk.content != DISK_RECORD)
+		return;
+	ghost_state_lost(world, host);
+	host->disk.content = DISK_COPY;
+}
+
+/* False: there is no older record. */
+bool
+disk_roll_back(World *world, Host *host)
+{
+	Disk	   *disk = &host->disk;
+	uint32_t	kept = disk->history_count < SIM_HISTORY ?
+	disk->history_count : SIM_HISTORY;
+	const RaftDurable *former;
+
+	if (kept == 0 || disk->content != DISK_RECORD)
+		return false;
+	former = &disk->history[(disk->history_count - 1 -
+							 sim_below(&world->disk_random, kept)) % SIM_HISTORY];
+	if (former->generation >= disk->confirmed.generation ||
+		former->standing != RAFT_MEMBER ||
+		disk->confirmed.standing != RAFT_MEMBER)
+		return false;
+	ghost_state_lost(world, host);
+	disk->confirmed = *former;
+	disk->has_stray = false;
+	host->ghost.rolled_back = true;
+	return true;
+}
