@@ -165,6 +165,8 @@ $asking->wait_for(
 pass('it can lead');
 $asking->stop('fast', 2);
 $asking->start(2);
+$asking->wait_for(sub { defined $asking->status(2)->{standing} },
+	'node 2 to be up again');
 is($asking->status(2)->{standing}, 'member', 'and remembers that');
 $asking->wait_for_leader;
 
