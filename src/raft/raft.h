@@ -288,7 +288,7 @@ typedef enum RaftResult
 	RAFT_NOT_DRAINED,			/* state waits to be made durable: drain first */
 	RAFT_INVALID,				/* arguments out of range; nothing was changed */
 	RAFT_NOT_LEADER,			/* step down, transfer: this node does not
-								 * lead with a valid lease */
+								 * lead */
 	RAFT_NOT_AMNESIAC,			/* forget state: this node has not lost it */
 	RAFT_NOT_FIT				/* transfer: the node asked for cannot follow
 								 * now: no fresh acknowledgement of it, it is

@@ -197,7 +197,8 @@ succession_timeout_ns(RaftNode *node)
 
 /*
  * How long a follower waits when its leader has resigned.  The successor asks
- * at once; the next ones give it a step or more.
+ * at once, and the others, each in a step of its own, if it fails: who is first
+ * in rank need not be the successor that an operator has named.
  */
 uint64_t
 succession_wait_after_resignation_ns(RaftNode *node)
@@ -208,7 +209,7 @@ succession_wait_after_resignation_ns(RaftNode *node)
 
 	if (node->rank != RAFT_NO_RANK &&
 		(uint64_t) node->rank * node->rank_delay_ns <= ranked_span_ns(node))
-		wait = node->rank_delay_ns * (node->rank > 0 ? (uint64_t) node->rank : 1);
+		wait = node->rank_delay_ns * ((uint64_t) node->rank + 1);
 	else
 		wait = 3 * delta + raft_random_below(node, 6 * delta);
 	return wait < cap ? wait : cap;

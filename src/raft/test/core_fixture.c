@@ -56,12 +56,21 @@ static void
 check_record(const Core *core, const RaftDurable *record)
 {
 	const RaftDurable *old = &core->disk;
+	int32_t		i;
 
 	assert_true(record->term >= old->term);
 	assert_true(record->generation > old->generation);
 	if (record->term == old->term && record->vote != old->vote)
 		assert_true(old->vote == RAFT_VOTE_NONE ||
 					record->vote == RAFT_VOTE_SPOILED);
+
+	/* What was seen of a peer is never forgotten; nothing is seen of oneself. */
+	for (i = 0; i < core->config.node_count; i++)
+	{
+		if (i != core->config.node_id)
+			assert_true(record->peer_generation[i] >= old->peer_generation[i]);
+	}
+	assert_int_equal(record->peer_generation[core->config.node_id], 0);
 
 	/* A restart must find how long it has to keep silent. */
 	if (core->promised_until_ns > core->now_ns)
@@ -211,6 +220,7 @@ check_nothing_leaves(Core *core)
 {
 	RaftMessage message = core_message(core, RAFT_MESSAGE_PROBE,
 									   core->config.node_id == 0 ? 1 : 0, 0);
+	RaftPosition position = core_position(0, 0);
 
 	assert_false(raft_next_message(core->raft, &message));
 	assert_int_equal(raft_tick(core->raft, core->now_ns, 0), RAFT_NOT_DRAINED);
@@ -218,6 +228,10 @@ check_nothing_leaves(Core *core)
 					 RAFT_NOT_DRAINED);
 	assert_int_equal(raft_step_down(core->raft, RAFT_REASON_STEP_DOWN,
 									core->now_ns, 0), RAFT_NOT_DRAINED);
+	assert_int_equal(raft_transfer(core->raft, message.from, core->now_ns, 0),
+					 RAFT_NOT_DRAINED);
+	assert_int_equal(raft_set_position(core->raft, &position, core->now_ns, 0),
+					 RAFT_NOT_DRAINED);
 	assert_int_equal(raft_forget_state(core->raft, core->now_ns, 0),
 					 RAFT_NOT_DRAINED);
 	assert_int_equal(raft_reconfigure(core->raft, &core->config.timings,
@@ -391,6 +405,62 @@ core_start_member(Core *core, int32_t node_id, int32_t node_count,
 	core_meet_peers(core);
 }
 
+void
+core_start_member_with_positions(Core *core, int32_t node_id,
+								 int32_t node_count, uint64_t term,
+								 RaftPositionMode mode)
+{
+	core_init(core, node_id, node_count, core_record(RAFT_MEMBER, term, 0));
+	core->config.position_mode = mode;
+	core->config.compare_positions = core_compare_positions;
+	core_boot(core, true);
+	core_meet_peers(core);
+}
+
+void
+core_start_standing(Core *core, int32_t node_count, RaftStanding standing,
+					uint64_t term)
+{
+	int32_t		i;
+
+	core_init(core, 0, node_count, core_record(standing, term, 0));
+	core_boot(core, true);
+	for (i = 1; i < node_count; i++)
+	{
+		RaftMessage probe = core_message(core, RAFT_MESSAGE_PROBE, i, term);
+
+		probe.standing = standing;
+		core_receive(core, &probe);
+	}
+	assert_int_equal(core->disk.standing, standing);
+}
+
+/* ----------
+ * Positions
+ * ----------
+ */
+
+RaftPosition
+core_position(uint8_t history, uint8_t distance)
+{
+	RaftPosition position = {{0}};
+
+	position.bytes[0] = history;
+	position.bytes[1] = distance;
+	return position;
+}
+
+RaftPositionOrder
+core_compare_positions(const RaftPosition *one, const RaftPosition *other)
+{
+	if (one->bytes[0] != other->bytes[0])
+		return RAFT_POSITION_INCOMPARABLE;
+	if (one->bytes[1] == other->bytes[1])
+		return RAFT_POSITION_EQUAL;
+	return one->bytes[1] > other->bytes[1] ?
+		RAFT_POSITION_AHEAD : RAFT_POSITION_BEHIND;
+}
+
 /* ----------
  * Entries
  * ----------
@@ -434,6 +504,29 @@ core_step_down(Core *core, RaftReason reason)
 
 	begin_call(core);
 	result = raft_step_down(core->raft, reason, core->now_ns, next_draw(core));
+	drain(core);
+	return result;
+}
+
+RaftResult
+core_transfer(Core *core, int32_t successor)
+{
+	RaftResult	result;
+
+	begin_call(core);
+	result = raft_transfer(core->raft, successor, core->now_ns, next_draw(core));
+	drain(core);
+	return result;
+}
+
+RaftResult
+core_set_position(Core *core, const RaftPosition *position)
+{
+	RaftResult	result;
+
+	begin_call(core);
+	result = raft_set_position(core->raft, position, core->now_ns,
+							   next_draw(core));
 	drain(core);
 	return result;
 }
@@ -557,8 +650,9 @@ core_message(const Core *core, RaftMessageType type, int32_t from,
 	return message;
 }
 
-void
-core_heartbeat(Core *core, int32_t from, uint64_t term, uint64_t round)
+RaftMessage
+core_heartbeat_message(const Core *core, int32_t from, uint64_t term,
+					   uint64_t round)
 {
 	RaftMessage message = core_message(core, RAFT_MESSAGE_HEARTBEAT, from, term);
 
@@ -567,17 +661,34 @@ core_heartbeat(Core *core, int32_t from, uint64_t term, uint64_t round)
 	message.known_leader_term = term;
 	message.round = round;
 	message.promise_ns = PROMISE_NS;
-	core_receive(core, &message);
+	return message;
 }
 
-void
-core_ack(Core *core, int32_t from, uint64_t round, uint64_t promise_ns)
+RaftMessage
+core_ack_message(const Core *core, int32_t from, uint64_t round,
+				 uint64_t promise_ns)
 {
 	RaftMessage message = core_message(core, RAFT_MESSAGE_HEARTBEAT_ACK, from,
 									   core_view(core).term);
 
 	message.round = round;
 	message.promise_ns = promise_ns;
+	return message;
+}
+
+void
+core_heartbeat(Core *core, int32_t from, uint64_t term, uint64_t round)
+{
+	RaftMessage message = core_heartbeat_message(core, from, term, round);
+
+	core_receive(core, &message);
+}
+
+void
+core_ack(Core *core, int32_t from, uint64_t round, uint64_t promise_ns)
+{
+	RaftMessage message = core_ack_message(core, from, round, promise_ns);
+
 	core_receive(core, &message);
 }
 
@@ -600,6 +711,17 @@ core_ask_vote(Core *core, int32_t from, uint64_t term)
 
 	message.role = RAFT_CANDIDATE;
 	message.nonce = 20000 + term;
+	core_receive(core, &message);
+}
+
+/* In answer to the query of the node's present session. */
+void
+core_report(Core *core, int32_t from, RaftStanding standing, uint64_t term)
+{
+	RaftMessage message = core_message(core, RAFT_MESSAGE_TERM_REPORT, from, term);
+
+	message.standing = standing;
+	message.nonce = core->config.session;
 	core_receive(core, &message);
 }
 

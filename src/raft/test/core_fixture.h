@@ -130,13 +130,32 @@ extern void core_restart(Core *core, uint64_t later_ns);
 extern void core_start_member(Core *core, int32_t node_id, int32_t node_count,
 							  uint64_t term);
 
+/* The same with that position mode and core_compare_positions(). */
+extern void core_start_member_with_positions(Core *core, int32_t node_id,
+											 int32_t node_count, uint64_t term,
+											 RaftPositionMode mode);
+
+/* A node of that standing and term, whose peers have said they have the same. */
+extern void core_start_standing(Core *core, int32_t node_count,
+								RaftStanding standing, uint64_t term);
+
 /* Let every peer say a first word. */
 extern void core_meet_peers(Core *core);
+
+/*
+ * Positions of a model: so far along that history.  Two histories have parted
+ * at their beginning, so that what lies on different ones cannot be compared.
+ */
+extern RaftPosition core_position(uint8_t history, uint8_t distance);
+extern RaftPositionOrder core_compare_positions(const RaftPosition *one,
+												const RaftPosition *other);
 
 /* Entries: feed, drain, check. */
 extern RaftResult core_receive(Core *core, const RaftMessage *message);
 extern void core_tick(Core *core, uint64_t now_ns);
 extern RaftResult core_step_down(Core *core, RaftReason reason);
+extern RaftResult core_transfer(Core *core, int32_t successor);
+extern RaftResult core_set_position(Core *core, const RaftPosition *position);
 extern RaftResult core_forget_state(Core *core);
 extern RaftResult core_reconfigure(Core *core, const RaftTimings *timings);
 
@@ -150,6 +169,12 @@ extern void core_run_until_role(Core *core, RaftRole role);
 extern RaftMessage core_message(const Core *core, RaftMessageType type,
 								int32_t from, uint64_t term);
 
+/* Usual ones, to be altered; an acknowledgement is of the present term. */
+extern RaftMessage core_heartbeat_message(const Core *core, int32_t from,
+										  uint64_t term, uint64_t round);
+extern RaftMessage core_ack_message(const Core *core, int32_t from,
+									uint64_t round, uint64_t promise_ns);
+
 /* Feed usual ones. */
 extern void core_heartbeat(Core *core, int32_t from, uint64_t term,
 						   uint64_t round);
@@ -157,6 +182,8 @@ extern void core_ack(Core *core, int32_t from, uint64_t round,
 					 uint64_t promise_ns);
 extern void core_ask_pre_vote(Core *core, int32_t from, uint64_t term);
 extern void core_ask_vote(Core *core, int32_t from, uint64_t term);
+extern void core_report(Core *core, int32_t from, RaftStanding standing,
+						uint64_t term);
 extern void core_resignation(Core *core, RaftMessageType type, int32_t from,
 							 uint64_t term, int32_t successor);
 

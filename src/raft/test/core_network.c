@@ -535,6 +535,28 @@ network_step_down(Network *network, int32_t id, RaftReason reason)
 	return result;
 }
 
+RaftResult
+network_transfer(Network *network, int32_t id, int32_t successor)
+{
+	NetworkNode *node = &network->nodes[id];
+	RaftResult	result;
+
+	set_clock(network, node);
+	result = core_transfer(&node->core, successor);
+	finish_event(network, node);
+	return result;
+}
+
+void
+network_set_position(Network *network, int32_t id, const RaftPosition *position)
+{
+	NetworkNode *node = &network->nodes[id];
+
+	set_clock(network, node);
+	assert_int_equal(core_set_position(&node->core, position), RAFT_OK);
+	finish_event(network, node);
+}
+
 /* ----------
  * Links
  * ----------

@@ -116,6 +116,10 @@ extern void network_replace_state(Network *network, int32_t id,
 extern void network_pause(Network *network, int32_t id, uint64_t duration_ns);
 extern RaftResult network_step_down(Network *network, int32_t id,
 									RaftReason reason);
+extern RaftResult network_transfer(Network *network, int32_t id,
+								   int32_t successor);
+extern void network_set_position(Network *network, int32_t id,
+								 const RaftPosition *position);
 
 /* One way; both ways; to and from everybody; between two sets (bit masks). */
 extern void network_cut(Network *network, int32_t from, int32_t to, bool cut);

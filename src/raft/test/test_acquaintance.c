@@ -45,6 +45,12 @@ test_strange_messages_are_dropped(void **state)
 	message.from_session = 0;
 	assert_dropped(&core, &message);
 
+	message = core_message(&core, RAFT_MESSAGE_VOTE, 1, 6);
+	message.known_leader = 3;
+	assert_dropped(&core, &message);
+	message.known_leader = RAFT_NO_NODE - 1;
+	assert_dropped(&core, &message);
+
 	/* Only a PROBE may come from a stranger. */
 	message = core_message(&core, RAFT_MESSAGE_VOTE, 1, 6);
 	message.stranger = true;

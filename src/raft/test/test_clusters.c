@@ -373,6 +373,165 @@ test_restart_of_all(void **state)
 }
 
 /* ----------
+ * Successors
+ * ----------
+ */
+
+/* Which of them has that rank, by its leader's word? */
+static int32_t
+find_rank(const Network *network, int32_t leader, int32_t rank)
+{
+	int32_t		i;
+
+	for (i = 0; i < network->count; i++)
+	{
+		if (core_peer(&network->nodes[leader].core, i).rank == rank)
+			return i;
+	}
+	return NOBODY;
+}
+
+/* (Pre-)candidacies so far of all but one node. */
+static uint64_t
+count_candidacies(const Network *network, int32_t except)
+{
+	uint64_t	count = 0;
+	int32_t		i;
+
+	for (i = 0; i < network->count; i++)
+	{
+		if (i != except)
+			count += raft_counters(network->nodes[i].core.raft)->pre_votes_begun;
+	}
+	return count;
+}
+
+/*
+ * The first in rank wins alone, within a step of the least timeout.  Nothing
+ * is promised: a heartbeat may have reached some and not others.  So it is
+ * asked of nearly all runs.
+ */
+static void
+test_first_in_rank_wins_alone(void **state)
+{
+	int			alone = 0;
+	int			turn;
+
+	(void) state;
+	for (turn = 0; turn < 200; turn++)
+	{
+		Network		network;
+		int32_t		leader;
+		int32_t		first;
+		int32_t		next;
+		uint64_t	candidacies;
+		uint64_t	crashed_ns;
+
+		network_start(&network, 5, seed + (uint64_t) turn, RAFT_NEW);
+		leader = network_await_agreement(&network, SECONDS(10));
+		network_run_for(&network, 10 * HEARTBEAT_NS +
+						network_random_below(&network, HEARTBEAT_NS));
+		first = find_rank(&network, leader, 0);
+		assert_int_not_equal(first, NOBODY);
+		candidacies = count_candidacies(&network, first);
+		network_crash(&network, leader);
+		crashed_ns = network.now_ns;
+		network_run_for(&network, PROMISE_NS);
+		next = network_await_leader(&network, SECONDS(5));
+		if (next == first &&
+			count_candidacies(&network, first) == candidacies &&
+			network.now_ns - crashed_ns <= TIMEOUT_MIN_NS + MS(20))
+			alone++;
+		network_stop(&network);
+	}
+	assert_true(alone >= 195);
+}
+
+/* If the first in rank is gone too, it is the second one's turn. */
+static void
+test_second_in_rank_follows(void **state)
+{
+	int			in_turn = 0;
+	int			turn;
+
+	(void) state;
+	for (turn = 0; turn < 50; turn++)
+	{
+		Network		network;
+		int32_t		leader;
+		int32_t		second;
+
+		network_start(&network, 5, seed + (uint64_t) turn, RAFT_NEW);
+		leader = network_await_agreement(&network, SECONDS(10));
+		network_run_for(&network, 10 * HEARTBEAT_NS);
+		second = find_rank(&network, leader, 1);
+		network_crash(&network, find_rank(&network, leader, 0));
+		network_crash(&network, leader);
+		network_run_for(&network, PROMISE_NS);
+		if (network_await_leader(&network, SECONDS(5)) == second)
+			in_turn++;
+		network_stop(&network);
+	}
+	assert_true(in_turn >= 48);
+}
+
+/* To each other node, and on from there. */
+static void
+test_transfer_to_each(void **state)
+{
+	size_t		i;
+
+	(void) state;
+	for (i = 1; i < SIZE_COUNT - 1; i++)
+	{
+		Network		network;
+		int32_t		count = sizes[i];
+		int32_t		leader = start_cluster(&network, count);
+		int32_t		turn;
+
+		for (turn = 0; turn < 2 * count; turn++)
+		{
+			int32_t		next = (leader + 1 + turn % (count - 1)) % count;
+			uint64_t	before_ns = network.now_ns;
+			uint64_t	term = network_greatest_term(&network);
+
+			assert_int_equal(network_transfer(&network, leader, next), RAFT_OK);
+			assert_int_equal(network_leader(&network), NOBODY);
+			assert_int_equal(network_await_leader(&network, SECONDS(1)), next);
+			assert_true(network.now_ns - before_ns < MS(20));
+			assert_int_equal(network_await_agreement(&network, SECONDS(1)), next);
+			network_run_for(&network, 3 * HEARTBEAT_NS);
+			assert_int_equal(network_leader(&network), next);
+			assert_int_equal(network_greatest_term(&network), term + 1);
+			leader = next;
+		}
+		network_stop(&network);
+	}
+}
+
+/* The chosen one is lost on the way: the others are there soon. */
+static void
+test_transfer_to_one_that_is_lost(void **state)
+{
+	Network		network;
+	int32_t		leader;
+	int32_t		chosen;
+	uint64_t	before_ns;
+
+	(void) state;
+	leader = start_cluster(&network, 5);
+	chosen = find_rank(&network, leader, 3);
+	network_isolate(&network, chosen, true);
+	before_ns = network.now_ns;
+	assert_int_equal(network_transfer(&network, leader, chosen), RAFT_OK);
+	assert_int_not_equal(network_await_leader(&network, SECONDS(2)), chosen);
+	assert_true(network.now_ns - before_ns < TIMEOUT_MIN_NS);
+	network_isolate(&network, chosen, false);
+	(void) network_await_agreement(&network, SECONDS(5));
+	network_stop(&network);
+}
+
+/* ----------
  * Lost state
  * ----------
  */
@@ -403,6 +562,125 @@ test_amnesiacs_are_absent_for_every_quorum(void **state)
 	assert_int_equal(network_leader(&network), NOBODY);
 	network_restart(&network, (leader + 3) % 5);
 	(void) network_await_leader(&network, SECONDS(10));
+	network_stop(&network);
+}
+
+/* All others are there: in a minute it is back, and counts again. */
+static void
+test_amnesiac_comes_back(void **state)
+{
+	size_t		i;
+
+	(void) state;
+	for (i = 1; i < SIZE_COUNT - 1; i++)
+	{
+		Network		network;
+		int32_t		count = sizes[i];
+		int32_t		leader = start_cluster(&network, count);
+		int32_t		lost = (leader + 1) % count;
+		uint64_t	lost_ns;
+		uint64_t	term;
+		int32_t		j;
+
+		network_crash(&network, lost);
+		lost_ns = network.now_ns;
+		network_replace_state(&network, lost,
+							  core_record(RAFT_AMNESIAC, 0, RAFT_MAX_PROMISE_NS),
+							  false);
+		network_run_until(&network, lost_ns + RAFT_MAX_PROMISE_NS - MS(1));
+		assert_int_equal(network.nodes[lost].core.disk.standing, RAFT_AMNESIAC);
+
+		/* With two nodes there was no majority in the meantime. */
+		assert_int_equal(network_leader(&network), count > 2 ? leader : NOBODY);
+		network_run_until(&network, lost_ns + RAFT_MAX_PROMISE_NS + MS(1));
+		assert_int_equal(network.nodes[lost].core.disk.standing, RAFT_MEMBER);
+		leader = network_await_agreement(&network, SECONDS(5));
+		term = network_greatest_term(&network);
+
+		/* As many others as possible fail; without it there is no majority. */
+		for (j = 1; j <= count - (count / 2 + 1); j++)
+		{
+			if ((lost + j) % count != leader)
+				network_crash(&network, (lost + j) % count);
+		}
+		network_run_for(&network, SECONDS(10));
+		assert_int_equal(network_leader(&network), leader);
+		assert_int_equal(network_greatest_term(&network), term);
+		network_stop(&network);
+	}
+}
+
+/* One is missing, so nobody can tell; and back when that one is. */
+static void
+test_amnesiac_waits_for_the_last_one(void **state)
+{
+	Network		network;
+	int32_t		leader;
+	int32_t		lost;
+	int32_t		down;
+
+	(void) state;
+	leader = start_cluster(&network, 5);
+	lost = (leader + 1) % 5;
+	down = (leader + 2) % 5;
+	network_crash(&network, lost);
+	network_crash(&network, down);
+	network_replace_state(&network, lost,
+						  core_record(RAFT_AMNESIAC, 0, RAFT_MAX_PROMISE_NS),
+						  false);
+	network_run_for(&network, SECONDS(200));
+	assert_int_equal(network.nodes[lost].core.disk.standing, RAFT_AMNESIAC);
+	assert_true(core_peer(&network.nodes[lost].core, down).awaited);
+	network_restart(&network, down);
+	network_run_for(&network, SECONDS(3));
+	assert_int_equal(network.nodes[lost].core.disk.standing, RAFT_MEMBER);
+	assert_int_equal(network_leader(&network), leader);
+	network_stop(&network);
+}
+
+/*
+ * A node whose disk was put back is found out, also when the node that saw the
+ * later record has restarted since.
+ */
+static void
+test_rollback_is_found_after_a_restart_of_all(void **state)
+{
+	Network		network;
+	RaftDurable old;
+	int32_t		leader;
+	int32_t		lost;
+	int32_t		i;
+
+	(void) state;
+	leader = start_cluster(&network, 3);
+	lost = (leader + 1) % 3;
+	old = network.nodes[lost].core.disk;
+
+	/* Some leaders later all have seen the others' writes, and have written. */
+	for (i = 0; i < 3; i++)
+	{
+		network_step_down(&network, leader, RAFT_REASON_STEP_DOWN);
+		leader = network_await_agreement(&network, SECONDS(5));
+		network_run_for(&network, SECONDS(3));
+	}
+	for (i = 0; i < 3; i++)
+		assert_true(i == lost ||
+					network.nodes[i].core.disk.peer_generation[lost] > old.generation);
+	for (i = 0; i < 3; i++)
+		network_crash(&network, i);
+	for (i = 0; i < 3; i++)
+	{
+		if (i != lost)
+			network_restart(&network, i);
+	}
+	network_replace_state(&network, lost, old, true);
+	network_run_for(&network, SECONDS(3));
+	assert_int_equal(network.nodes[lost].core.disk.standing, RAFT_AMNESIAC);
+	assert_int_equal(core_view(&network.nodes[lost].core).amnesia,
+					 RAFT_AMNESIA_ROLLED_BACK);
+	network_run_for(&network, RAFT_MAX_PROMISE_NS);
+	assert_int_equal(network.nodes[lost].core.disk.standing, RAFT_MEMBER);
+	(void) network_await_agreement(&network, SECONDS(5));
 	network_stop(&network);
 }
 
@@ -796,7 +1074,14 @@ main(void)
 		cmocka_unit_test(test_partitions),
 		cmocka_unit_test(test_even_halves),
 		cmocka_unit_test(test_restart_of_all),
+		cmocka_unit_test(test_first_in_rank_wins_alone),
+		cmocka_unit_test(test_second_in_rank_follows),
+		cmocka_unit_test(test_transfer_to_each),
+		cmocka_unit_test(test_transfer_to_one_that_is_lost),
 		cmocka_unit_test(test_amnesiacs_are_absent_for_every_quorum),
+		cmocka_unit_test(test_amnesiac_comes_back),
+		cmocka_unit_test(test_amnesiac_waits_for_the_last_one),
+		cmocka_unit_test(test_rollback_is_found_after_a_restart_of_all),
 		cmocka_unit_test(test_one_way_links),
 		cmocka_unit_test(test_chain),
 		cmocka_unit_test(test_hub),

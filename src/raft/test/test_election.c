@@ -496,6 +496,388 @@ test_retries_stay_within_the_longest_timeout(void **state)
 	core_free(&core);
 }
 
+/* With long timeouts a fiftieth of the least one is the spread to begin with. */
+static void
+test_retries_spread_with_long_timeouts(void **state)
+{
+	uint64_t	greatest = 0;
+	int			i;
+
+	(void) state;
+	for (i = 0; i < 50; i++)
+	{
+		Core		core;
+		RaftTimings timings = core_timings();
+		uint64_t	failed_ns;
+
+		timings.election_timeout_min_ns = SECONDS(20);
+		timings.election_timeout_max_ns = SECONDS(30);
+		core_start_member(&core, 0, 3, 5);
+		core.draw = (uint64_t) i * 12345;
+		core_reconfigure(&core, &timings);
+		core_run_until_role(&core, RAFT_PRE_CANDIDATE);
+		core_run_until_role(&core, RAFT_FOLLOWER);
+		failed_ns = core.now_ns;
+		core_run_until_role(&core, RAFT_PRE_CANDIDATE);
+		assert_true(core.now_ns - failed_ns >= MS(20));
+		assert_true(core.now_ns - failed_ns <= MS(420));
+		if (greatest < core.now_ns - failed_ns)
+			greatest = core.now_ns - failed_ns;
+		core_free(&core);
+	}
+	assert_true(greatest > MS(300));
+}
+
+/* A nonce is never 0, whatever the draw: that is the inverse of the mixing. */
+static void
+test_nonce_is_not_zero(void **state)
+{
+	Core		core;
+	RaftMessage heartbeat;
+	uint64_t	heard_ns;
+
+	(void) state;
+	core_start_member(&core, 0, 3, 5);
+
+	/* Not at the time of a probe, which would take the draw's first number. */
+	core_tick(&core, core.now_ns);
+	core.now_ns += MS(7);
+	heartbeat = core_heartbeat_message(&core, 1, 5, 1);
+	heartbeat.rank = 0;
+	core_receive(&core, &heartbeat);
+	heard_ns = core.now_ns;
+	core_run_until(&core, heard_ns + TIMEOUT_MIN_NS - 1);
+	core.draw = 0 - UINT64_C(0x9e3779b97f4a7c15);
+	core_tick(&core, heard_ns + TIMEOUT_MIN_NS);
+	assert_int_equal(core_view(&core).role, RAFT_PRE_CANDIDATE);
+	assert_true(core.request.nonce != 0);
+	core_free(&core);
+}
+
+/* Another write in the middle of a candidacy: its own vote counts once. */
+static void
+test_other_writes_during_a_candidacy(void **state)
+{
+	Core		core;
+	RaftTimings timings = core_timings();
+	int			writes;
+
+	(void) state;
+	core_start_member(&core, 0, 5, 5);
+	core_become_candidate(&core);
+	writes = core.write_count;
+	timings.election_timeout_min_ns = SECONDS(2);
+	timings.election_timeout_max_ns = SECONDS(3);
+	core_reconfigure(&core, &timings);
+	assert_int_equal(core.write_count, writes + 1);
+	assert_int_equal(core_view(&core).role, RAFT_CANDIDATE);
+	assert_int_equal(core_view(&core).granted_count, 1);
+	core_grant(&core, 1);
+	assert_int_equal(core_view(&core).role, RAFT_CANDIDATE);
+	core_grant(&core, 2);
+	assert_int_equal(core_view(&core).role, RAFT_LEADER);
+	core_free(&core);
+}
+
+/* Nor when a leader that it has heard is gone; it waits, and goes on waiting. */
+static void
+test_priority_zero_outwaits_its_leader(void **state)
+{
+	Core		core;
+	RaftTimings timings = core_timings();
+
+	(void) state;
+	core_start_member(&core, 0, 3, 5);
+	timings.priority = 0;
+	core_reconfigure(&core, &timings);
+	core_heartbeat(&core, 1, 5, 1);
+	core_run_until(&core, core.now_ns + TIMEOUT_MAX_NS);
+	assert_int_equal(core_view(&core).leader_id, RAFT_NO_NODE);
+	assert_int_equal(core_view(&core).role, RAFT_FOLLOWER);
+	core_run_until(&core, core.now_ns + SECONDS(20));
+	assert_int_equal(raft_counters(core.raft)->pre_votes_begun, 0);
+	core_free(&core);
+}
+
+/* ----------
+ * Refusals
+ * ----------
+ */
+
+/* A refusal for the sake of a promise that lasts that much longer. */
+static void
+refuse_for_a_promise(Core *core, int32_t from, uint64_t promise_ns)
+{
+	RaftMessage refusal = core_answer(core, from, false);
+
+	refusal.refusal = RAFT_REFUSAL_PROMISED;
+	refusal.promise_ns = promise_ns;
+	core_receive(core, &refusal);
+}
+
+/* As soon as a majority has become impossible, and not a refusal earlier. */
+static void
+test_round_fails_when_too_many_refuse(void **state)
+{
+	RaftRole	phase;
+	int32_t		node_count;
+
+	(void) state;
+	for (phase = RAFT_PRE_CANDIDATE; phase <= RAFT_CANDIDATE; phase++)
+	{
+		for (node_count = 2; node_count <= 7; node_count++)
+		{
+			Core		core;
+			int32_t		i;
+			uint64_t	failed_ns;
+
+			core_start_member(&core, 0, node_count, 5);
+			if (phase == RAFT_PRE_CANDIDATE)
+				core_run_until_role(&core, RAFT_PRE_CANDIDATE);
+			else
+				core_become_candidate(&core);
+			for (i = 1; node_count - i >= node_count / 2 + 1; i++)
+			{
+				core_refuse(&core, i, 5, RAFT_REFUSAL_VOTED);
+
+				/* A second copy is not a second node. */
+				core_refuse(&core, i, 5, RAFT_REFUSAL_VOTED);
+				assert_int_equal(core_view(&core).role, phase);
+				assert_int_equal(raft_counters(core.raft)->rounds_failed, 0);
+			}
+			core_refuse(&core, i, 5, RAFT_REFUSAL_VOTED);
+			assert_int_equal(core_view(&core).role, RAFT_FOLLOWER);
+			assert_int_equal(core_view(&core).role_reason,
+							 RAFT_REASON_ROUND_FAILED);
+			assert_int_equal(raft_counters(core.raft)->rounds_failed, 1);
+
+			/* The next try follows as after any other that failed. */
+			failed_ns = core.now_ns;
+			core_run_until_role(&core, RAFT_PRE_CANDIDATE);
+			assert_true(core.now_ns - failed_ns >= MS(20));
+			assert_true(core.now_ns - failed_ns <= MS(20) + MS(60));
+			core_free(&core);
+		}
+	}
+}
+
+static void
+test_every_reason_to_refuse_counts(void **state)
+{
+	RaftRefusal refusal;
+
+	(void) state;
+	for (refusal = RAFT_REFUSAL_TERM; refusal <= RAFT_REFUSAL_LAST; refusal++)
+	{
+		Core		core;
+
+		if (refusal == RAFT_REFUSAL_PROMISED)
+			continue;
+		core_start_member(&core, 0, 3, 5);
+		core_run_until_role(&core, RAFT_PRE_CANDIDATE);
+		core_refuse(&core, 1, 5, refusal);
+		assert_int_equal(core_view(&core).role, RAFT_PRE_CANDIDATE);
+		core_refuse(&core, 2, 5, refusal);
+		assert_int_equal(core_view(&core).role, RAFT_FOLLOWER);
+		core_free(&core);
+	}
+}
+
+/* Who has granted cannot take it back; a late refusal was another request's. */
+static void
+test_refusal_after_a_grant_does_not_count(void **state)
+{
+	Core		core;
+
+	(void) state;
+	core_start_member(&core, 0, 5, 5);
+	core_run_until_role(&core, RAFT_PRE_CANDIDATE);
+	core_grant(&core, 1);
+	core_refuse(&core, 1, 5, RAFT_REFUSAL_SILENT);
+	assert_int_equal(core_peer(&core, 1).refusal, RAFT_REFUSAL_NONE);
+	core_refuse(&core, 2, 5, RAFT_REFUSAL_SILENT);
+	core_refuse(&core, 3, 5, RAFT_REFUSAL_SILENT);
+	assert_int_equal(core_view(&core).role, RAFT_PRE_CANDIDATE);
+	core_refuse(&core, 4, 5, RAFT_REFUSAL_SILENT);
+	assert_int_equal(core_view(&core).role, RAFT_FOLLOWER);
+	core_free(&core);
+}
+
+/* Whoever refused may grant after all; then nothing speaks against it. */
+static void
+test_grant_after_a_refusal_counts(void **state)
+{
+	Core		core;
+
+	(void) state;
+	core_start_member(&core, 0, 3, 5);
+	core_run_until_role(&core, RAFT_PRE_CANDIDATE);
+	core_refuse(&core, 1, 5, RAFT_REFUSAL_SILENT);
+	core_grant(&core, 1);
+	assert_int_equal(core_view(&core).role, RAFT_CANDIDATE);
+	core_free(&core);
+}
+
+/* Refusals of a pre-vote do not count against the candidacy that follows. */
+static void
+test_refusals_of_the_pre_vote_do_not_count_for_the_vote(void **state)
+{
+	Core		core;
+	RaftMessage late;
+
+	(void) state;
+	core_start_member(&core, 0, 5, 5);
+	core_run_until_role(&core, RAFT_PRE_CANDIDATE);
+	core_refuse(&core, 1, 5, RAFT_REFUSAL_SILENT);
+	core_refuse(&core, 2, 5, RAFT_REFUSAL_SILENT);
+	late = core_answer(&core, 1, false);
+	late.refusal = RAFT_REFUSAL_SILENT;
+	core_grant(&core, 3);
+	core_grant(&core, 4);
+	assert_int_equal(core_view(&core).role, RAFT_CANDIDATE);
+	assert_int_equal(core_peer(&core, 1).refusal, RAFT_REFUSAL_NONE);
+	assert_int_equal(core_count_sent(&core, RAFT_MESSAGE_VOTE, 1), 1);
+	core_receive(&core, &late);
+	core_refuse(&core, 3, 6, RAFT_REFUSAL_VOTED);
+	core_refuse(&core, 4, 6, RAFT_REFUSAL_VOTED);
+	assert_int_equal(core_view(&core).role, RAFT_CANDIDATE);
+	core_free(&core);
+}
+
+/* A refusal that tells a higher term ends the round by that, once. */
+static void
+test_refusal_of_a_higher_term_is_no_failed_round(void **state)
+{
+	Core		core;
+
+	(void) state;
+	core_start_member(&core, 0, 2, 5);
+	core_run_until_role(&core, RAFT_PRE_CANDIDATE);
+	core_refuse(&core, 1, 9, RAFT_REFUSAL_TERM);
+	assert_int_equal(core_view(&core).role, RAFT_FOLLOWER);
+	assert_int_equal(core.disk.term, 9);
+	assert_int_equal(raft_counters(core.raft)->rounds_failed, 0);
+	core_free(&core);
+}
+
+/* Not before, as it would be in vain; but then at once. */
+static void
+test_promised_voter_is_asked_again_when_it_is_free(void **state)
+{
+	Core		core;
+	uint64_t	refused_ns;
+
+	(void) state;
+	core_start_member(&core, 0, 3, 5);
+	core_run_until_role(&core, RAFT_PRE_CANDIDATE);
+	refused_ns = core.now_ns;
+	refuse_for_a_promise(&core, 1, MS(61));
+	refuse_for_a_promise(&core, 2, MS(91));
+	assert_int_equal(core_view(&core).role, RAFT_PRE_CANDIDATE);
+	assert_int_equal(core_peer(&core, 1).refusal, RAFT_REFUSAL_PROMISED);
+	core_run_until(&core, refused_ns + MS(61) - 1);
+	assert_int_equal(core_count_sent(&core, RAFT_MESSAGE_PRE_VOTE, ANYBODY), 0);
+
+	/* Requests are resent every 5 ms. */
+	core_run_until(&core, refused_ns + MS(66));
+	assert_int_equal(core_count_sent(&core, RAFT_MESSAGE_PRE_VOTE, 1), 1);
+	assert_int_equal(core_count_sent(&core, RAFT_MESSAGE_PRE_VOTE, 2), 0);
+	assert_int_equal(core_peer(&core, 1).refusal, RAFT_REFUSAL_NONE);
+	assert_int_equal(core_peer(&core, 2).refusal, RAFT_REFUSAL_PROMISED);
+	core_grant(&core, 1);
+	assert_int_equal(core_view(&core).role, RAFT_CANDIDATE);
+
+	/* The same in the candidacy proper. */
+	refused_ns = core.now_ns;
+	refuse_for_a_promise(&core, 2, MS(31));
+	core_run_until(&core, refused_ns + MS(31) - 1);
+	assert_int_equal(core_count_sent(&core, RAFT_MESSAGE_VOTE, 2), 0);
+	assert_true(core_count_sent(&core, RAFT_MESSAGE_VOTE, 1) >= 5);
+	core_run_until(&core, refused_ns + MS(36));
+	assert_int_equal(core_count_sent(&core, RAFT_MESSAGE_VOTE, 2), 1);
+	core_free(&core);
+}
+
+/* One whose promise outlasts the round is as good as lost for it. */
+static void
+test_promise_that_outlasts_the_round(void **state)
+{
+	Core		core;
+	int			within;
+
+	(void) state;
+	for (within = 0; within <= 1; within++)
+	{
+		core_start_member(&core, 0, 3, 5);
+		core_run_until_role(&core, RAFT_PRE_CANDIDATE);
+		refuse_for_a_promise(&core, 1, MS(120) - (within ? 1 : 0));
+		assert_int_equal(core_view(&core).role, RAFT_PRE_CANDIDATE);
+		refuse_for_a_promise(&core, 2, MS(120));
+		assert_int_equal(core_view(&core).role,
+						 within ? RAFT_PRE_CANDIDATE : RAFT_FOLLOWER);
+		core_free(&core);
+	}
+
+	/* However long it is said to be. */
+	core_start_member(&core, 0, 3, 5);
+	core_run_until_role(&core, RAFT_PRE_CANDIDATE);
+	refuse_for_a_promise(&core, 1, UINT64_MAX);
+	refuse_for_a_promise(&core, 2, UINT64_MAX);
+	assert_int_equal(core_view(&core).role, RAFT_FOLLOWER);
+	core_free(&core);
+}
+
+/* A promise that is over when the refusal arrives: it is asked in its turn. */
+static void
+test_promise_that_is_over(void **state)
+{
+	Core		core;
+
+	(void) state;
+	core_start_member(&core, 0, 3, 5);
+	core_run_until_role(&core, RAFT_PRE_CANDIDATE);
+	refuse_for_a_promise(&core, 1, 0);
+	refuse_for_a_promise(&core, 2, 0);
+	assert_int_equal(core_view(&core).role, RAFT_PRE_CANDIDATE);
+	assert_int_equal(core.sent_count, 0);
+	core_run_until(&core, core.now_ns + MS(5));
+	assert_int_equal(core_count_sent(&core, RAFT_MESSAGE_PRE_VOTE, 1), 1);
+	assert_int_equal(core_count_sent(&core, RAFT_MESSAGE_PRE_VOTE, 2), 1);
+	core_free(&core);
+}
+
+/* The voter tells for how long: its side of it. */
+static void
+test_refusal_tells_what_is_left_of_the_promise(void **state)
+{
+	Core		core;
+
+	(void) state;
+	core_start_member(&core, 0, 3, 5);
+	core_heartbeat(&core, 1, 5, 1);
+	core.now_ns += MS(300);
+	core_ask_pre_vote(&core, 2, 6);
+	assert_true(core_refused(&core, RAFT_MESSAGE_PRE_VOTE_REPLY, 2,
+							 RAFT_REFUSAL_PROMISED));
+	assert_int_equal(core_sent(&core, RAFT_MESSAGE_PRE_VOTE_REPLY, 2)->promise_ns,
+					 PROMISE_NS - MS(300));
+	core.now_ns += MS(300);
+	core_ask_vote(&core, 2, 6);
+	assert_int_equal(core_sent(&core, VOTE_REPLY, 2)->promise_ns,
+					 PROMISE_NS - MS(600));
+
+	/* Of other refusals there is nothing to tell. */
+	core_ask_vote(&core, 2, 4);
+	assert_true(core_refused(&core, VOTE_REPLY, 2, RAFT_REFUSAL_TERM));
+	assert_int_equal(core_sent(&core, VOTE_REPLY, 2)->promise_ns, 0);
+	core_free(&core);
+}
+
+/* ----------
+ * Alone
+ * ----------
+ */
+
 /* A node that is alone is elected however long its disk takes. */
 static void
 test_single_node_with_a_slow_disk(void **state)
@@ -571,6 +953,20 @@ main(void)
 		cmocka_unit_test(test_grant_after_the_round_deadline_is_too_late),
 		cmocka_unit_test(test_retries_spread_more_and_more),
 		cmocka_unit_test(test_retries_stay_within_the_longest_timeout),
+		cmocka_unit_test(test_retries_spread_with_long_timeouts),
+		cmocka_unit_test(test_nonce_is_not_zero),
+		cmocka_unit_test(test_other_writes_during_a_candidacy),
+		cmocka_unit_test(test_priority_zero_outwaits_its_leader),
+		cmocka_unit_test(test_round_fails_when_too_many_refuse),
+		cmocka_unit_test(test_every_reason_to_refuse_counts),
+		cmocka_unit_test(test_refusal_after_a_grant_does_not_count),
+		cmocka_unit_test(test_grant_after_a_refusal_counts),
+		cmocka_unit_test(test_refusals_of_the_pre_vote_do_not_count_for_the_vote),
+		cmocka_unit_test(test_refusal_of_a_higher_term_is_no_failed_round),
+		cmocka_unit_test(test_promised_voter_is_asked_again_when_it_is_free),
+		cmocka_unit_test(test_promise_that_outlasts_the_round),
+		cmocka_unit_test(test_promise_that_is_over),
+		cmocka_unit_test(test_refusal_tells_what_is_left_of_the_promise),
 		cmocka_unit_test(test_single_node_with_a_slow_disk),
 		cmocka_unit_test(test_failed_round_probes),
 		cmocka_unit_test(test_one_node_elects_itself),

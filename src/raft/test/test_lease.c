@@ -163,6 +163,156 @@ test_missed_beats_are_not_made_up_for(void **state)
 	core_free(&core);
 }
 
+/* Before the lease, rounds follow each other at this interval. */
+#define FIRST_ROUNDS_NS		(PROMISE_NS / (RAFT_ROUND_HISTORY / 2))
+
+/* A lost first heartbeat must not cost a whole interval. */
+static void
+test_first_rounds_are_repeated_until_the_lease_begins(void **state)
+{
+	Core		core;
+	uint64_t	elected_ns;
+	int			i;
+
+	(void) state;
+	start_leader(&core, 5);
+	elected_ns = core.now_ns;
+	for (i = 1; i <= 4; i++)
+	{
+		core_run_until(&core, elected_ns + i * FIRST_ROUNDS_NS - 1);
+		assert_int_equal(core_count_sent(&core, RAFT_MESSAGE_HEARTBEAT, ANYBODY), 0);
+		core_run_until(&core, elected_ns + i * FIRST_ROUNDS_NS);
+		assert_int_equal(core_count_sent(&core, RAFT_MESSAGE_HEARTBEAT, ANYBODY), 4);
+		assert_int_equal(core_sent(&core, RAFT_MESSAGE_HEARTBEAT, 4)->round, i + 1);
+		assert_false(core_sent(&core, RAFT_MESSAGE_HEARTBEAT, 4)->flags &
+					 RAFT_FLAG_LEADER);
+
+		/* One of the two promises that are needed. */
+		core_ack(&core, 1, (uint64_t) i + 1, PROMISE_NS);
+	}
+
+	/* The second one: a round at once, and from then on the usual interval. */
+	core.now_ns += MS(1);
+	core_ack(&core, 2, 5, PROMISE_NS);
+	assert_true(core_lease_is_valid(&core));
+	core_tick(&core, core.now_ns);
+	assert_int_equal(core_sent(&core, RAFT_MESSAGE_HEARTBEAT, 3)->round, 6);
+	core_run_until(&core, core.now_ns + HEARTBEAT_NS - 1);
+	assert_int_equal(core_count_sent(&core, RAFT_MESSAGE_HEARTBEAT, ANYBODY), 0);
+	core_run_until(&core, core.now_ns + 1);
+	assert_int_equal(core_sent(&core, RAFT_MESSAGE_HEARTBEAT, 3)->round, 7);
+	core_free(&core);
+}
+
+/* The interval of the first rounds with that round trip. */
+static uint64_t
+measure_first_interval(uint64_t round_trip_ns, uint64_t heartbeat_ns)
+{
+	Core		core;
+	RaftTimings timings = core_timings();
+	RaftMessage reply;
+	uint64_t	elected_ns;
+	uint64_t	interval_ns;
+
+	core_init(&core, 0, 3, core_record(RAFT_MEMBER, 5, 0));
+	timings.heartbeat_interval_ns = heartbeat_ns;
+	core.config.timings = timings;
+	core_boot(&core, true);
+	core_tick(&core, core.now_ns);
+	reply = core_message(&core, RAFT_MESSAGE_PROBE_REPLY, 1, 5);
+	reply.nonce = core_sent(&core, RAFT_MESSAGE_PROBE, 1)->nonce;
+	core.now_ns += round_trip_ns;
+	core_receive(&core, &reply);
+	core_meet_peers(&core);
+	core_elect(&core);
+	elected_ns = core.now_ns;
+	do
+		core_tick(&core, raft_next_deadline(core.raft));
+	while (core_sent(&core, RAFT_MESSAGE_HEARTBEAT, 1) == NULL);
+	interval_ns = core.now_ns - elected_ns;
+	core_free(&core);
+	return interval_ns;
+}
+
+/* Not before an answer can be there, nor later than the usual interval. */
+static void
+test_interval_of_the_first_rounds(void **state)
+{
+	(void) state;
+	assert_int_equal(measure_first_interval(MS(1), HEARTBEAT_NS), FIRST_ROUNDS_NS);
+	assert_int_equal(measure_first_interval(MS(20), HEARTBEAT_NS), MS(40));
+	assert_int_equal(measure_first_interval(MS(45), HEARTBEAT_NS), MS(90));
+	assert_int_equal(measure_first_interval(MS(70), HEARTBEAT_NS), HEARTBEAT_NS);
+	assert_int_equal(measure_first_interval(MS(1), MS(10)), MS(10));
+}
+
+/* However fast they are repeated: no acknowledgement is of a forgotten round. */
+static void
+test_first_rounds_stay_in_the_ring(void **state)
+{
+	Core		core;
+	uint64_t	elected_ns;
+	uint64_t	round;
+
+	(void) state;
+	start_leader(&core, 3);
+	elected_ns = core.now_ns;
+	core_run_until(&core, elected_ns + PROMISE_NS - 1);
+	round = core_sent(&core, RAFT_MESSAGE_HEARTBEAT, 1)->round;
+	assert_int_equal(round, RAFT_ROUND_HISTORY / 2);
+	core_ack(&core, 1, 1, SECONDS(2));
+	assert_true(core_peer(&core, 1).expiry_ns != 0);
+	assert_true(core_lease_is_valid(&core));
+	core_free(&core);
+
+	/* Without any, they end with the leadership, one promise later. */
+	start_leader(&core, 3);
+	elected_ns = core.now_ns;
+	core_run_until(&core, elected_ns + PROMISE_NS);
+	assert_int_equal(core_view(&core).role_reason, RAFT_REASON_NO_LEASE);
+	core_run_until(&core, core.now_ns + MS(500));
+	assert_int_equal(core_count_sent(&core, RAFT_MESSAGE_HEARTBEAT, ANYBODY), 0);
+	core_free(&core);
+}
+
+/* A round trip that leaves hardly anything of the promise: still a lease. */
+static void
+test_lease_begins_with_a_very_long_round_trip(void **state)
+{
+	Core		core;
+	uint64_t	round_trip_ns = MS(800);
+	uint64_t	elected_ns;
+	uint64_t	sent_ns[RAFT_ROUND_HISTORY * 2];
+	uint64_t	newest = 1;
+	uint64_t	acknowledged = 0;
+
+	(void) state;
+	start_leader(&core, 3);
+	elected_ns = core.now_ns;
+	sent_ns[1] = elected_ns;
+	while (core.now_ns < elected_ns + 2 * round_trip_ns)
+	{
+		uint64_t	next_ns = raft_next_deadline(core.raft);
+
+		if (next_ns > sent_ns[acknowledged + 1] + round_trip_ns)
+		{
+			core.now_ns = sent_ns[++acknowledged] + round_trip_ns;
+			core_ack(&core, 1, acknowledged, PROMISE_NS);
+			continue;
+		}
+		core_tick(&core, next_ns);
+		if (core_sent(&core, RAFT_MESSAGE_HEARTBEAT, 1) != NULL)
+			sent_ns[++newest] = core.now_ns;
+
+		/* Each acknowledgement comes in time for the next stretch. */
+		assert_int_equal(core_view(&core).role, RAFT_LEADER);
+		assert_int_equal(core_lease_is_valid(&core),
+						 core.now_ns >= elected_ns + round_trip_ns);
+	}
+	assert_true(acknowledged >= RAFT_ROUND_HISTORY / 2 - 2);
+	core_free(&core);
+}
+
 static void
 test_lease_begins_with_a_majority_of_promises(void **state)
 {
@@ -261,6 +411,24 @@ test_acknowledgement_never_lowers_the_lease(void **state)
 	assert_true(core_peer(&core, 1).acknowledged_ns == sent_ns);
 	core_ack(&core, 1, round, MS(1));
 	assert_true(core.cell_end_ns == end_ns);
+	core_free(&core);
+}
+
+/* A promise that has run out when its acknowledgement arrives begins none. */
+static void
+test_promise_that_has_run_out_begins_no_lease(void **state)
+{
+	Core		core;
+
+	(void) state;
+	start_leader(&core, 3);
+	core_run_until(&core, core.now_ns + MS(200));
+	core_ack(&core, 1, 1, MS(200));
+	assert_null(core_event(&core, RAFT_EVENT_LEASE_BEGUN));
+	assert_int_equal(core_view(&core).role, RAFT_LEADER);
+	assert_int_equal(core_view(&core).lease_end_ns, 0);
+	core_ack(&core, 1, 1, MS(300));
+	assert_true(core_lease_is_valid(&core));
 	core_free(&core);
 }
 
@@ -739,11 +907,16 @@ main(void)
 		cmocka_unit_test(test_heartbeats_leave_at_each_interval),
 		cmocka_unit_test(test_heartbeats_tell_the_step_between_timers),
 		cmocka_unit_test(test_missed_beats_are_not_made_up_for),
+		cmocka_unit_test(test_first_rounds_are_repeated_until_the_lease_begins),
+		cmocka_unit_test(test_interval_of_the_first_rounds),
+		cmocka_unit_test(test_first_rounds_stay_in_the_ring),
+		cmocka_unit_test(test_lease_begins_with_a_very_long_round_trip),
 		cmocka_unit_test(test_lease_begins_with_a_majority_of_promises),
 		cmocka_unit_test(test_lease_counts_from_the_sending),
 		cmocka_unit_test(test_lease_is_the_qth_greatest_expiry),
 		cmocka_unit_test(test_acknowledgement_never_lowers_the_lease),
 		cmocka_unit_test(test_promise_beyond_its_cap_counts_as_the_cap),
+		cmocka_unit_test(test_promise_that_has_run_out_begins_no_lease),
 		cmocka_unit_test(test_acknowledgements_of_other_rounds_do_not_count),
 		cmocka_unit_test(test_acknowledgement_to_another_session_does_not_count),
 		cmocka_unit_test(test_hung_ticker_loses_the_lease),

@@ -1,41 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * test_membership.c
- *		Birth of a cluster, lost state, and the operator's way back.
+ *		Birth of a cluster, and lost state.
  *
  *-------------------------------------------------------------------------
  */
 #include "core_fixture.h"
-
-/* A node of that standing that knows its peers' sessions. */
-static void
-start_standing(Core *core, int32_t node_count, RaftStanding standing,
-			   uint64_t term)
-{
-	int32_t		i;
-
-	core_init(core, 0, node_count, core_record(standing, term, 0));
-	core_boot(core, true);
-	for (i = 1; i < node_count; i++)
-	{
-		RaftMessage probe = core_message(core, RAFT_MESSAGE_PROBE, i, term);
-
-		probe.standing = standing;
-		core_receive(core, &probe);
-	}
-	assert_int_equal(core->disk.standing, standing);
-}
-
-/* A peer's answer to the query of the node's present session. */
-static void
-report(Core *core, int32_t from, RaftStanding standing, uint64_t term)
-{
-	RaftMessage message = core_message(core, RAFT_MESSAGE_TERM_REPORT, from, term);
-
-	message.standing = standing;
-	message.nonce = core->config.session;
-	core_receive(core, &message);
-}
 
 /* ----------
  * Birth
@@ -49,17 +19,17 @@ test_nodes_climb_in_lockstep(void **state)
 	RaftStanding step;
 
 	(void) state;
-	start_standing(&core, 3, RAFT_NEW, 0);
+	core_start_standing(&core, 3, RAFT_NEW, 0);
 	for (step = RAFT_NEW; step < RAFT_MEMBER; step++)
 	{
 		/* One is not enough, whatever it says again. */
-		report(&core, 1, step, 0);
-		report(&core, 1, step, 0);
+		core_report(&core, 1, step, 0);
+		core_report(&core, 1, step, 0);
 		assert_int_equal(core.disk.standing, step);
 		assert_false(core_peer(&core, 1).awaited);
 		assert_true(core_peer(&core, 2).awaited);
 		assert_false(core_peer(&core, 0).awaited);
-		report(&core, 2, step, 0);
+		core_report(&core, 2, step, 0);
 		assert_int_equal(core.disk.standing, step + 1);
 		assert_int_equal(core_event(&core, RAFT_EVENT_STANDING)->standing, step + 1);
 	}
@@ -82,9 +52,9 @@ test_lower_standing_is_waited_for(void **state)
 	Core		core;
 
 	(void) state;
-	start_standing(&core, 3, RAFT_NEW, 0);
-	report(&core, 1, RAFT_NEW, 0);
-	report(&core, 2, RAFT_MET, 0);
+	core_start_standing(&core, 3, RAFT_NEW, 0);
+	core_report(&core, 1, RAFT_NEW, 0);
+	core_report(&core, 2, RAFT_MET, 0);
 	assert_int_equal(core.disk.standing, RAFT_MET);
 	assert_true(core_peer(&core, 1).awaited);
 	assert_false(core_peer(&core, 2).awaited);
@@ -99,7 +69,7 @@ test_queries_go_to_all_until_answered(void **state)
 	Core		core;
 
 	(void) state;
-	start_standing(&core, 3, RAFT_NEW, 0);
+	core_start_standing(&core, 3, RAFT_NEW, 0);
 	core_run_until(&core, core.now_ns + HEARTBEAT_NS);
 	assert_true(core_count_sent(&core, RAFT_MESSAGE_TERM_QUERY, 1) >= 1);
 	assert_true(core_count_sent(&core, RAFT_MESSAGE_TERM_QUERY, 2) >= 1);
@@ -118,7 +88,7 @@ test_unasked_reports_do_not_count(void **state)
 	RaftMessage message;
 
 	(void) state;
-	start_standing(&core, 2, RAFT_NEW, 0);
+	core_start_standing(&core, 2, RAFT_NEW, 0);
 	message = core_message(&core, RAFT_MESSAGE_TERM_REPORT, 1, 0);
 	message.standing = RAFT_NEW;
 	message.nonce = core.config.session - 1;
@@ -141,14 +111,14 @@ test_report_of_a_former_session_is_forgotten(void **state)
 	RaftMessage probe;
 
 	(void) state;
-	start_standing(&core, 3, RAFT_NEW, 0);
-	report(&core, 1, RAFT_NEW, 0);
+	core_start_standing(&core, 3, RAFT_NEW, 0);
+	core_report(&core, 1, RAFT_NEW, 0);
 	probe = core_message(&core, RAFT_MESSAGE_PROBE, 1, 0);
 	probe.standing = RAFT_NEW;
 	probe.from_session = 555;
 	core_receive(&core, &probe);
 	assert_int_equal(core_peer(&core, 1).session, 555);
-	report(&core, 2, RAFT_NEW, 0);
+	core_report(&core, 2, RAFT_NEW, 0);
 	assert_int_equal(core.disk.standing, RAFT_NEW);
 	assert_true(core_peer(&core, 1).awaited);
 	core_free(&core);
@@ -160,8 +130,8 @@ test_amnesiacs_report_does_not_count(void **state)
 	Core		core;
 
 	(void) state;
-	start_standing(&core, 2, RAFT_NEW, 0);
-	report(&core, 1, RAFT_AMNESIAC, 7);
+	core_start_standing(&core, 2, RAFT_NEW, 0);
+	core_report(&core, 1, RAFT_AMNESIAC, 7);
 	assert_int_equal(core.disk.standing, RAFT_NEW);
 	assert_true(core_peer(&core, 1).awaited);
 	core_free(&core);
@@ -173,16 +143,16 @@ test_one_member_is_enough_for_the_last_step(void **state)
 	Core		core;
 
 	(void) state;
-	start_standing(&core, 3, RAFT_READY, 0);
-	report(&core, 1, RAFT_MEMBER, 4);
+	core_start_standing(&core, 3, RAFT_READY, 0);
+	core_report(&core, 1, RAFT_MEMBER, 4);
 	assert_int_equal(core.disk.standing, RAFT_MEMBER);
 	assert_int_equal(core.disk.term, 4);
 	assert_int_equal(core.disk.vote, RAFT_VOTE_SPOILED);
 	core_free(&core);
 
 	/* For an earlier step it is not even allowed. */
-	start_standing(&core, 3, RAFT_READY, 0);
-	report(&core, 1, RAFT_READY, 0);
+	core_start_standing(&core, 3, RAFT_READY, 0);
+	core_report(&core, 1, RAFT_READY, 0);
 	assert_int_equal(core.disk.standing, RAFT_READY);
 	core_free(&core);
 }
@@ -193,10 +163,10 @@ test_member_begins_with_the_greatest_term(void **state)
 	Core		core;
 
 	(void) state;
-	start_standing(&core, 4, RAFT_READY, 3);
-	report(&core, 1, RAFT_READY, 0);
-	report(&core, 2, RAFT_READY, 9);
-	report(&core, 3, RAFT_READY, 7);
+	core_start_standing(&core, 4, RAFT_READY, 3);
+	core_report(&core, 1, RAFT_READY, 0);
+	core_report(&core, 2, RAFT_READY, 9);
+	core_report(&core, 3, RAFT_READY, 7);
 	assert_int_equal(core.disk.standing, RAFT_MEMBER);
 	assert_int_equal(core.disk.term, 9);
 	assert_int_equal(core.disk.vote, RAFT_VOTE_SPOILED);
@@ -219,7 +189,7 @@ test_resized_cluster_keeps_term_and_silence(void **state)
 	core_init(&core, 0, 2, record);
 	core_boot(&core, true);
 	for (step = RAFT_NEW; step < RAFT_MEMBER; step++)
-		report(&core, 1, step, 0);
+		core_report(&core, 1, step, 0);
 	assert_int_equal(core.disk.standing, RAFT_MEMBER);
 	assert_int_equal(core.disk.term, 7);
 	assert_int_equal(core.disk.vote, RAFT_VOTE_SPOILED);
@@ -231,6 +201,29 @@ test_resized_cluster_keeps_term_and_silence(void **state)
 	core_run_until(&core, CORE_START_NS + SECONDS(30));
 	core_ask_vote(&core, 1, 8);
 	assert_true(core_granted(&core, RAFT_MESSAGE_VOTE_REPLY, 1));
+	core_free(&core);
+}
+
+/* Its silence may end while the record is written that makes it a member. */
+static void
+test_silence_that_ends_with_the_last_write(void **state)
+{
+	Core		core;
+	RaftDurable record = core_record(RAFT_READY, 7, SECONDS(30));
+
+	(void) state;
+	record.vote = RAFT_VOTE_SPOILED;
+	core_init(&core, 0, 2, record);
+	core_boot(&core, true);
+	core_run_until(&core, CORE_START_NS + SECONDS(30) - MS(1));
+	core.write_ns = MS(5);
+	core_report(&core, 1, RAFT_READY, 0);
+	assert_int_equal(core.disk.standing, RAFT_MEMBER);
+	assert_false(core_view(&core).silent);
+
+	/* Nobody leads, so nobody is waited for. */
+	core_run_until_role(&core, RAFT_PRE_CANDIDATE);
+	assert_true(core.now_ns < CORE_START_NS + SECONDS(30) + TIMEOUT_MIN_NS);
 	core_free(&core);
 }
 
@@ -256,7 +249,7 @@ test_unborn_node_takes_no_part(void **state)
 	RaftMessage message;
 
 	(void) state;
-	start_standing(&core, 3, RAFT_READY, 0);
+	core_start_standing(&core, 3, RAFT_READY, 0);
 	core_ask_vote(&core, 1, 1);
 	assert_int_equal(core.sent_count, 0);
 	core_ask_pre_vote(&core, 1, 1);
@@ -328,7 +321,7 @@ test_two_steps_behind_is_amnesia(void **state)
 			RaftMessage probe;
 			bool		behind = other <= RAFT_MEMBER && other >= own + 2;
 
-			start_standing(&core, 3, own, 0);
+			core_start_standing(&core, 3, own, 0);
 
 			/* Told as what it is, also where the generation says it too. */
 			probe = core_message(&core, RAFT_MESSAGE_PROBE, 1, 0);
@@ -362,7 +355,7 @@ test_amnesiac_takes_no_part(void **state)
 	uint64_t	first_leader_ns;
 
 	(void) state;
-	start_standing(&core, 3, RAFT_AMNESIAC, 5);
+	core_start_standing(&core, 3, RAFT_AMNESIAC, 5);
 	assert_int_equal(core_view(&core).amnesia, RAFT_AMNESIA_RECORD);
 	core_run_until(&core, core.now_ns + SECONDS(70));
 
@@ -403,6 +396,38 @@ test_amnesiac_takes_no_part(void **state)
 	/* The mark survives a restart. */
 	core_restart(&core, SECONDS(100));
 	assert_int_equal(core_view(&core).standing, RAFT_AMNESIAC);
+	core_free(&core);
+}
+
+/* For display it follows a leader from term to term, without an own one. */
+static void
+test_amnesiac_learns_of_leaders(void **state)
+{
+	Core		core;
+	RaftMessage message;
+
+	(void) state;
+	core_start_standing(&core, 3, RAFT_AMNESIAC, 5);
+	core_heartbeat(&core, 2, 6, 1);
+	core_heartbeat(&core, 2, 8, 1);
+	assert_int_equal(core_view(&core).leader_id, 2);
+	assert_int_equal(core_view(&core).leader_term, 8);
+	assert_int_equal(core_view(&core).rank, RAFT_NO_RANK);
+	core_heartbeat(&core, 1, 9, 1);
+	assert_int_equal(core_view(&core).leader_id, 1);
+	assert_int_equal(core.disk.term, 5);
+
+	/* It has no term to compare with, but there are limits to everything. */
+	message = core_message(&core, RAFT_MESSAGE_HEARTBEAT, 1, 9);
+	message.subject_term = RAFT_TERM_LIMIT;
+	assert_int_equal(core_receive(&core, &message), RAFT_DROPPED);
+	message.subject_term = 9;
+	message.known_leader_term = RAFT_TERM_LIMIT;
+	assert_int_equal(core_receive(&core, &message), RAFT_DROPPED);
+
+	/* New settings are nothing to be written. */
+	assert_int_equal(core_reconfigure(&core, &core.config.timings), RAFT_OK);
+	assert_int_equal(core.write_count, 0);
 	core_free(&core);
 }
 
@@ -660,155 +685,6 @@ test_amnesiac_keeps_no_lease_alive(void **state)
 		core_free(&cores[i]);
 }
 
-/* ----------
- * The operator's way back
- * ----------
- */
-
-static void
-test_forgotten_state_is_given_up_after_the_longest_promise(void **state)
-{
-	Core		core;
-	RaftMessage message;
-
-	(void) state;
-	start_standing(&core, 3, RAFT_AMNESIAC, 5);
-	message = core_message(&core, RAFT_MESSAGE_PROBE, 1, 40);
-	message.known_leader = 2;
-	message.known_leader_term = 41;
-	core_receive(&core, &message);
-	message = core_message(&core, RAFT_MESSAGE_PROBE_REPLY, 2, 41);
-	message.generation_seen = 900;
-	core_receive(&core, &message);
-
-	assert_int_equal(core_view(&core).forget_at_ns, 0);
-	core_run_until(&core, CORE_START_NS + SECONDS(10));
-	assert_int_equal(core_forget_state(&core), RAFT_OK);
-	assert_true(core_view(&core).forget_at_ns ==
-				CORE_START_NS + RAFT_MAX_PROMISE_NS);
-	core_run_until(&core, CORE_START_NS + RAFT_MAX_PROMISE_NS - 1);
-	assert_int_equal(core.disk.standing, RAFT_AMNESIAC);
-	core_run_until(&core, CORE_START_NS + RAFT_MAX_PROMISE_NS);
-	assert_int_equal(core.disk.standing, RAFT_MEMBER);
-	assert_int_equal(core.disk.term, 41 + RAFT_FORGET_TERM_JUMP);
-	assert_int_equal(core.disk.vote, RAFT_VOTE_SPOILED);
-	assert_int_equal(core.disk.generation, 901);
-	assert_int_equal(core.disk.max_promise_ns, PROMISE_NS);
-	assert_int_equal(core_view(&core).amnesia, RAFT_AMNESIA_NONE);
-	assert_int_equal(core_view(&core).forget_at_ns, 0);
-
-	/* It takes part again, but not with a vote in that term. */
-	core_ask_vote(&core, 1, 41 + RAFT_FORGET_TERM_JUMP);
-	assert_true(core_refused(&core, RAFT_MESSAGE_VOTE_REPLY, 1,
-							 RAFT_REFUSAL_SPOILED));
-	core_ask_vote(&core, 1, 42 + RAFT_FORGET_TERM_JUMP);
-	assert_true(core_granted(&core, RAFT_MESSAGE_VOTE_REPLY, 1));
-	core_free(&core);
-}
-
-static void
-test_nothing_to_forget(void **state)
-{
-	Core		core;
-
-	(void) state;
-	core_start_member(&core, 0, 3, 5);
-	assert_int_equal(core_forget_state(&core), RAFT_NOT_AMNESIAC);
-	core_free(&core);
-	start_standing(&core, 3, RAFT_NEW, 0);
-	assert_int_equal(core_forget_state(&core), RAFT_NOT_AMNESIAC);
-	core_free(&core);
-}
-
-/* Alone in its cluster, too. */
-static void
-test_single_node_forgets(void **state)
-{
-	Core		core;
-
-	(void) state;
-	core_init(&core, 0, 1, core_record(RAFT_AMNESIAC, 5, RAFT_MAX_PROMISE_NS));
-	core_boot(&core, false);
-	assert_int_equal(core_forget_state(&core), RAFT_OK);
-	core_run_until(&core, core.now_ns + SECONDS(59));
-	assert_int_equal(core_view(&core).role, RAFT_FOLLOWER);
-	core_run_until_role(&core, RAFT_LEADER);
-	assert_int_equal(core.disk.term, 5 + RAFT_FORGET_TERM_JUMP + 1);
-	core_free(&core);
-}
-
-/* What this incarnation itself promised is not shortened by it. */
-static void
-test_forgetting_keeps_the_record_of_longer_promises(void **state)
-{
-	Core		core;
-	RaftTimings timings = core_timings();
-	RaftMessage message;
-
-	(void) state;
-	core_start_member(&core, 0, 3, 5);
-	core_run_until(&core, CORE_START_NS + SECONDS(100));
-	timings.election_timeout_min_ns = SECONDS(40);
-	timings.election_timeout_max_ns = SECONDS(50);
-	core_reconfigure(&core, &timings);
-	core_heartbeat(&core, 1, core.disk.term, 1);
-	timings = core_timings();
-	core_reconfigure(&core, &timings);
-	message = core_message(&core, RAFT_MESSAGE_PROBE_REPLY, 1, 5);
-	message.generation_seen = 100;
-	core_receive(&core, &message);
-	assert_int_equal(core_forget_state(&core), RAFT_OK);
-	core_run_until(&core, core.now_ns + 1);
-	assert_int_equal(core.disk.standing, RAFT_MEMBER);
-
-	/* Still bound, and a restart would have to know it. */
-	assert_int_equal(core_view(&core).promised_to, 1);
-	assert_true(core.disk.max_promise_ns >= SECONDS(39));
-	core_free(&core);
-}
-
-/* An absurd term heard of must not make a record that cannot be read. */
-static void
-test_forgetting_keeps_within_the_terms(void **state)
-{
-	Core		core;
-	RaftMessage probe;
-
-	(void) state;
-	start_standing(&core, 3, RAFT_AMNESIAC, 5);
-	probe = core_message(&core, RAFT_MESSAGE_PROBE, 1, RAFT_TERM_LIMIT - 1);
-	assert_int_equal(core_receive(&core, &probe), RAFT_OK);
-	core_forget_state(&core);
-	core_run_until(&core, core.now_ns + SECONDS(61));
-	assert_int_equal(core.disk.standing, RAFT_MEMBER);
-	assert_true(core.disk.term < RAFT_TERM_LIMIT);
-	core_restart(&core, SECONDS(1));
-	core_free(&core);
-}
-
-static void
-test_forgetting_that_cannot_be_written(void **state)
-{
-	Core		core;
-
-	(void) state;
-	start_standing(&core, 3, RAFT_AMNESIAC, 5);
-	core_forget_state(&core);
-	core.failing_writes = 2;
-	core_run_until(&core, CORE_START_NS + RAFT_MAX_PROMISE_NS);
-	assert_int_equal(core_view(&core).standing, RAFT_AMNESIAC);
-	assert_int_equal(core_view(&core).amnesia, RAFT_AMNESIA_RECORD);
-	assert_true(core_view(&core).storage_failed);
-	core_ask_vote(&core, 1, 6);
-	assert_null(core_sent(&core, RAFT_MESSAGE_VOTE_REPLY, 1));
-
-	/* The operator's word still stands when the disk is back. */
-	core_run_until(&core, core.now_ns + SECONDS(10));
-	assert_int_equal(core.disk.standing, RAFT_MEMBER);
-	assert_int_equal(core_view(&core).amnesia, RAFT_AMNESIA_NONE);
-	core_free(&core);
-}
-
 int
 main(void)
 {
@@ -822,21 +698,17 @@ main(void)
 		cmocka_unit_test(test_one_member_is_enough_for_the_last_step),
 		cmocka_unit_test(test_member_begins_with_the_greatest_term),
 		cmocka_unit_test(test_resized_cluster_keeps_term_and_silence),
+		cmocka_unit_test(test_silence_that_ends_with_the_last_write),
 		cmocka_unit_test(test_single_node_is_a_member_at_once),
 		cmocka_unit_test(test_unborn_node_takes_no_part),
 		cmocka_unit_test(test_report_tells_term_standing_and_generation_seen),
 		cmocka_unit_test(test_two_steps_behind_is_amnesia),
 		cmocka_unit_test(test_amnesiac_takes_no_part),
+		cmocka_unit_test(test_amnesiac_learns_of_leaders),
 		cmocka_unit_test(test_greater_generation_seen_is_amnesia),
 		cmocka_unit_test(test_own_datagrams_out_of_order_are_no_rollback),
 		cmocka_unit_test(test_amnesia_that_cannot_be_written),
 		cmocka_unit_test(test_amnesiac_keeps_no_lease_alive),
-		cmocka_unit_test(test_forgotten_state_is_given_up_after_the_longest_promise),
-		cmocka_unit_test(test_nothing_to_forget),
-		cmocka_unit_test(test_single_node_forgets),
-		cmocka_unit_test(test_forgetting_keeps_the_record_of_longer_promises),
-		cmocka_unit_test(test_forgetting_keeps_within_the_terms),
-		cmocka_unit_test(test_forgetting_that_cannot_be_written),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
