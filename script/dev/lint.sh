@@ -52,7 +52,7 @@ check_text()
 	local file
 	for file in "${files[@]}"; do
 		case $file in
-			expected/*) continue ;;
+			expected/* | *.patch) continue ;;
 		esac
 		grep -HnE '[[:blank:]]+$' "$file" | sed 's/$/  <- blanks at the end/'
 		[ -z "$(tail -c 1 "$file")" ] || echo "$file: no newline at the end"
@@ -227,7 +227,7 @@ check_dead()
 		name=${file##*/}
 		case $file in
 			Makefile | LICENSE | *.md | .[a-z]* | pg_leader.control | t/*.pl | src/*.c) continue ;;
-			sql/pg_leader--*.sql) continue ;;
+			sql/pg_leader--*.sql | src/raft/test/*/*.patch) continue ;;
 			sql/*.sql)
 				[ -f "expected/${name%.sql}.out" ] || echo "$file has no expected output"
 				continue

@@ -431,6 +431,7 @@ is_refused_by_too_many(const RaftNode *node)
 		const RaftPeer *peer = &node->peers[i];
 
 		if (i == node->config.node_id || peer->refusal == RAFT_REFUSAL_NONE ||
+			quorum_set_has(&node->granted_by, i) ||
 			(peer->refusal == RAFT_REFUSAL_PROMISED &&
 			 peer->ask_again_ns < node->round_deadline_ns))
 			continue;

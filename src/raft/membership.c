@@ -16,6 +16,9 @@
  */
 #include "raft_node.h"
 
+/* How far an operator's word jumps past every generation that was told. */
+#define FORGET_GENERATION_JUMP	(UINT64_C(1) << 20)
+
 /* Between MEMBER and the first standing: on the way up. */
 static bool
 is_being_born(const RaftNode *node)
@@ -92,6 +95,10 @@ membership_note_peer(RaftNode *node, const RaftMessage *message)
 		node->generation_reported = message->generation_seen;
 	if (node->generation_reported < message->former_generation_seen)
 		node->generation_reported = message->former_generation_seen;
+
+	/* What it told before it knew of its loss is worth nothing. */
+	if (message->standing == RAFT_AMNESIAC)
+		node->peers[message->from].reported = false;
 	if (node->wanted.standing == RAFT_AMNESIAC)
 		return;
 
@@ -240,6 +247,9 @@ forget_state(RaftNode *node)
 	/* A record must not name a term that raft_init() would refuse. */
 	if (term >= RAFT_TERM_LIMIT - RAFT_FORGET_TERM_JUMP)
 		term = RAFT_TERM_LIMIT - RAFT_FORGET_TERM_JUMP - 1;
+
+	/* Likewise for records that a peer has seen which is not here to tell. */
+	node->generation_used += FORGET_GENERATION_JUMP;
 	become_member(node, term + RAFT_FORGET_TERM_JUMP);
 }
 

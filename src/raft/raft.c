@@ -784,6 +784,8 @@ raft_reconfigure(RaftNode *node, const RaftTimings *timings, uint64_t now_ns,
 	/* Priority 0 never leads. */
 	if (node->role == RAFT_LEADER && timings->priority == 0)
 		handover_resign(node, succession_first(node), RAFT_REASON_STEP_DOWN);
+	else if (node->role != RAFT_FOLLOWER && timings->priority == 0)
+		election_become_follower(node, RAFT_REASON_STEP_DOWN);
 	return RAFT_OK;
 }
 

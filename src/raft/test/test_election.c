@@ -105,6 +105,24 @@ test_priority_zero_votes_but_does_not_campaign(void **state)
 	core_free(&core);
 }
 
+/* Nor does one that asks already, when the setting changes. */
+static void
+test_candidate_of_priority_zero_gives_up(void **state)
+{
+	Core		core;
+	RaftTimings timings = core_timings();
+
+	(void) state;
+	core_start_member(&core, 0, 3, 5);
+	core_become_candidate(&core);
+	timings.priority = 0;
+	assert_int_equal(core_reconfigure(&core, &timings), RAFT_OK);
+	assert_int_equal(core_view(&core).role, RAFT_FOLLOWER);
+	core_grant(&core, 1);
+	assert_int_equal(core_view(&core).role, RAFT_FOLLOWER);
+	core_free(&core);
+}
+
 static void
 test_pre_vote_asks_all_and_spends_no_term(void **state)
 {
@@ -937,6 +955,7 @@ main(void)
 		cmocka_unit_test(test_heartbeats_put_off_the_election),
 		cmocka_unit_test(test_promised_node_does_not_campaign),
 		cmocka_unit_test(test_priority_zero_votes_but_does_not_campaign),
+		cmocka_unit_test(test_candidate_of_priority_zero_gives_up),
 		cmocka_unit_test(test_pre_vote_asks_all_and_spends_no_term),
 		cmocka_unit_test(test_requests_are_resent_to_the_silent),
 		cmocka_unit_test(test_majority_of_pre_votes_makes_a_candidate),

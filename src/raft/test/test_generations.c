@@ -96,6 +96,33 @@ test_recovered_node_is_believed(void **state)
 	core_free(&core);
 }
 
+/*
+ * A peer that finds out later that it was rolled back has reported in good
+ * faith, and its report must not count.
+ */
+static void
+test_report_dies_with_its_senders_state(void **state)
+{
+	Core		core;
+	RaftMessage message;
+
+	(void) state;
+	start_and_write(&core, 7);
+	tell_former(&core, 8);
+	core_report(&core, 1, RAFT_MEMBER, 6);
+	core_report(&core, 2, RAFT_MEMBER, 6);
+	assert_false(core_peer(&core, 1).awaited);
+	message = core_message(&core, RAFT_MESSAGE_PROBE, 1, 6);
+	message.standing = RAFT_AMNESIAC;
+	core_receive(&core, &message);
+	assert_true(core_peer(&core, 1).awaited);
+	core_run_until(&core, CORE_START_NS + RAFT_MAX_PROMISE_NS + SECONDS(5));
+	assert_int_equal(core.disk.standing, RAFT_AMNESIAC);
+	core_report(&core, 1, RAFT_MEMBER, 9);
+	assert_int_equal(core.disk.standing, RAFT_MEMBER);
+	core_free(&core);
+}
+
 /* Far beyond all sense is taken for a bit error. */
 static void
 test_absurd_generation_is_dropped(void **state)
@@ -119,6 +146,7 @@ main(void)
 		cmocka_unit_test(test_former_records_that_are_still_there_are_no_rollback),
 		cmocka_unit_test(test_every_message_tells_what_was_seen),
 		cmocka_unit_test(test_recovered_node_is_believed),
+		cmocka_unit_test(test_report_dies_with_its_senders_state),
 		cmocka_unit_test(test_absurd_generation_is_dropped),
 	};
 

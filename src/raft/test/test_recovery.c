@@ -582,7 +582,9 @@ test_forgotten_state_is_given_up_after_the_longest_promise(void **state)
 	assert_int_equal(core.disk.standing, RAFT_MEMBER);
 	assert_int_equal(core.disk.term, 41 + RAFT_FORGET_TERM_JUMP);
 	assert_int_equal(core.disk.vote, RAFT_VOTE_SPOILED);
-	assert_int_equal(core.disk.generation, 901);
+
+	/* Beyond any that a peer which is down may have seen. */
+	assert_true(core.disk.generation > 900 + 1000000);
 	assert_int_equal(core.disk.max_promise_ns, PROMISE_NS);
 	assert_int_equal(core_view(&core).amnesia, RAFT_AMNESIA_NONE);
 	assert_int_equal(core_view(&core).forget_at_ns, 0);
