@@ -65,9 +65,9 @@ check_text()
 # layer and of those above it; the processes never include each other, as they
 # meet in queues.h and shared_state.h.
 layers=(
-	"clock peers auth lease_cell state_record diagnosis"
-	"config resolver queues shared_state state_file event_log"
-	"worker log_lines sql_functions disk"
+	"clock peers auth lease_cell state_record diagnosis process_tree"
+	"config resolver queues shared_state state_file event_log hook_command"
+	"worker log_lines sql_functions disk hook_process hook_output"
 	"launcher receiver ticker sender hook_runner sql_views"
 	"pg_leader"
 )
