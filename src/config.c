@@ -19,6 +19,7 @@
 #include "auth.h"
 #include "clock.h"
 #include "config.h"
+#include "hook_command.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "wire/wire.h"
@@ -37,6 +38,7 @@
 #define HEARTBEAT_MAX_MS	10000
 #define TIMEOUT_MIN_MS		10
 #define TIMEOUT_MAX_MS		600000
+#define HOOK_TIME_MAX_MS	(24 * 3600 * 1000)
 
 #define CLUSTER_EXAMPLE		"'192.0.2.1:5433, 192.0.2.2:5433, 192.0.2.3:5433'"
 
@@ -53,6 +55,9 @@ char	   *config_secret_file = NULL;
 bool		config_allow_unauthenticated = false;
 char	   *config_state_directory = NULL;
 bool		config_initial_state_new = false;
+char	   *config_on_leader_change = NULL;
+int			config_hook_timeout_ms = 60000;
+int			config_hook_retry_interval_ms = 0;
 
 PeerList	config_peers;
 uint64		config_fingerprint;
@@ -97,7 +102,10 @@ static GivenValue given_values[] = {
 	{"pg_leader.secret_file", NULL},
 	{"pg_leader.allow_unauthenticated", NULL},
 	{"pg_leader.state_directory", NULL},
-	{"pg_leader.initial_state", NULL}
+	{"pg_leader.initial_state", NULL},
+	{"pg_leader.on_leader_change", NULL},
+	{"pg_leader.hook_timeout", NULL},
+	{"pg_leader.hook_retry_interval", NULL}
 };
 
 /*-------------------------------------------------------------------------
@@ -166,6 +174,23 @@ check_state_directory(char **newval, void **extra, GucSource source)
 		return false;
 	}
 	return true;
+}
+
+static bool
+check_on_leader_change(char **newval, void **extra, GucSource source)
+{
+	const char *fault = hook_command_fault(*newval);
+
+	if (fault == NULL)
+		return true;
+	if (fault[1] == '\0')
+		GUC_check_errdetail("The command ends with a single \"%%\".");
+	else if (fault[1] > ' ' && fault[1] <= '~')
+		GUC_check_errdetail("\"%%%c\" is not a placeholder.", fault[1]);
+	else
+		GUC_check_errdetail("A \"%%\" is followed by a character that makes no placeholder.");
+	GUC_check_errhint("The placeholders are %%n (this node), %%l (leader), %%o (leader before), %%t (term), %%r (this node's role), %%h and %%p (leader's host and port); write %%%% for a percent sign.");
+	return false;
 }
 
 static void
@@ -268,6 +293,30 @@ define_timings(void)
 							PGC_SIGHUP, 0, NULL, NULL, NULL);
 }
 
+static void
+define_hook(void)
+{
+	DefineCustomStringVariable("pg_leader.on_leader_change",
+							   "Shell command that is run on this node whenever the leader that it knows changes.",
+							   "Placeholders: %n this node, %l leader, %o leader before, %t term, %r role, %h and %p the leader's host and port, %% a percent sign.",
+							   &config_on_leader_change,
+							   "",
+							   PGC_SIGHUP, GUC_SUPERUSER_ONLY,
+							   check_on_leader_change, NULL, NULL);
+	DefineCustomIntVariable("pg_leader.hook_timeout",
+							"Time after which pg_leader.on_leader_change is ended.",
+							"0: it may take as long as it does.",
+							&config_hook_timeout_ms,
+							60000, 0, HOOK_TIME_MAX_MS,
+							PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
+	DefineCustomIntVariable("pg_leader.hook_retry_interval",
+							"Time after which a failed pg_leader.on_leader_change is repeated, unless the leader has changed.",
+							"0: it is not repeated.",
+							&config_hook_retry_interval_ms,
+							0, 0, HOOK_TIME_MAX_MS,
+							PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
+}
+
 void
 config_define(void)
 {
@@ -282,6 +331,7 @@ config_define(void)
 
 	define_identity();
 	define_timings();
+	define_hook();
 	MarkGUCPrefixReserved("pg_leader");
 }
 

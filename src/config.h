@@ -33,6 +33,9 @@ extern char *config_secret_file;	/* empty: datagrams are not signed */
 extern bool config_allow_unauthenticated;
 extern char *config_state_directory;	/* relative to the data directory */
 extern bool config_initial_state_new;	/* pg_leader.initial_state = 'new' */
+extern char *config_on_leader_change;	/* empty: no hook */
+extern int	config_hook_timeout_ms; /* 0: a hook may take as long as it does */
+extern int	config_hook_retry_interval_ms;	/* 0: failed ones are not repeated */
 
 /* The parsed pg_leader.cluster; valid once config_check_at_start() is done. */
 extern PeerList config_peers;

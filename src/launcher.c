@@ -2,7 +2,7 @@
  *
  * launcher.c
  *		Starts receiver, ticker and sender together, and restarts them
- *		together; keeps the peers' addresses.
+ *		together; and the hook runner, alone; keeps the peers' addresses.
  *
  * Runs in the launcher, the extension's one static worker.  Takes the shared
  * state's lock, exclusively, for copying addresses into it, and only if it is
@@ -21,6 +21,10 @@
  *	worker killed	the postmaster restarts the whole server, as for any
  *					process with shared memory.
  *	postmaster dies	each notices by itself.
+ *
+ * The hook runner is no part of that: its end ends nobody, and it is started
+ * again alone.  It never takes a slot that the pipeline needs: it starts while
+ * the pipeline runs, and has to leave when that finds no slot.
  *
  * None of this guards against a second ticker; the lock on the state
  * directory does (state_file.h).
@@ -100,6 +104,12 @@ static LogLimit no_slot_limit;	/* last_ns 0: slots were not missing */
 static LogLimit resolver_limit; /* messages that no resolver starts */
 static uint64 no_slot_since_ns;
 
+/* The hook runner; its handle is among the children. */
+static uint64 hook_started_ns;	/* when it was started last; 0: never */
+static uint64 hook_start_at_ns; /* not running: when to start it */
+static int	hook_short_lives;	/* one after another */
+static LogLimit hook_slot_limit;	/* last_ns 0: a slot was not missing */
+
 /*
  * Addresses as this process knows them, copied to shared memory when they
  * change.  The one to listen on is kept behind those of the nodes.
@@ -130,13 +140,20 @@ revoke_lease(void)
 }
 
 static void
-terminate_children(void)
+terminate_pipeline(void)
 {
-	for (int kind = WORKER_RECEIVER; kind < WORKER_KINDS; kind++)
+	for (int kind = PIPELINE_FIRST; kind < PIPELINE_END; kind++)
 	{
 		if (children[kind] != NULL)
 			TerminateBackgroundWorker(children[kind]);
 	}
+}
+
+static void
+terminate_hook_runner(void)
+{
+	if (children[WORKER_HOOK_RUNNER] != NULL)
+		TerminateBackgroundWorker(children[WORKER_HOOK_RUNNER]);
 }
 
 static void
@@ -148,7 +165,10 @@ end_launcher(int code, Datum argument)
 	revoke_lease();
 	resolver_stop();
 	if (PostmasterIsAlive())
-		terminate_children();
+	{
+		terminate_pipeline();
+		terminate_hook_runner();
+	}
 }
 
 /*
@@ -167,7 +187,7 @@ static void
 stop_pipeline(uint64 now_ns)
 {
 	revoke_lease();
-	terminate_children();
+	terminate_pipeline();
 	phase = PHASE_STOPPING;
 	waiting_since_ns = now_ns;
 	say_at_ns = now_ns + SAY_INTERVAL_NS;
@@ -186,7 +206,7 @@ report_no_slot(uint64 now_ns)
 			(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
 			 errmsg("no background worker slot is free for pg_leader"),
 			 errdetail("This node takes no part in elections until %d slots are free.",
-					   WORKER_KINDS - 1),
+					   PIPELINE_END - PIPELINE_FIRST),
 			 errhint("Increase max_worker_processes.")));
 }
 
@@ -199,7 +219,7 @@ start_pipeline(uint64 now_ns)
 	segment = queues_create(config_peers.count);
 	started_ns = now_ns;
 
-	for (int kind = WORKER_RECEIVER; kind < WORKER_KINDS; kind++)
+	for (int kind = PIPELINE_FIRST; kind < PIPELINE_END; kind++)
 	{
 		BackgroundWorker worker;
 
@@ -210,6 +230,7 @@ start_pipeline(uint64 now_ns)
 		{
 			children[kind] = NULL;
 			report_no_slot(now_ns);
+			terminate_hook_runner();
 			stop_pipeline(now_ns);
 			return;
 		}
@@ -229,7 +250,7 @@ start_pipeline(uint64 now_ns)
 static void
 watch_pipeline(uint64 now_ns)
 {
-	for (int kind = WORKER_RECEIVER; kind < WORKER_KINDS; kind++)
+	for (int kind = PIPELINE_FIRST; kind < PIPELINE_END; kind++)
 	{
 		if (has_ended(kind))
 		{
@@ -246,7 +267,7 @@ watch_pipeline(uint64 now_ns)
 static void
 await_deaths(uint64 now_ns)
 {
-	for (int kind = WORKER_RECEIVER; kind < WORKER_KINDS; kind++)
+	for (int kind = PIPELINE_FIRST; kind < PIPELINE_END; kind++)
 	{
 		if (children[kind] == NULL || !has_ended(kind))
 			continue;
@@ -254,7 +275,7 @@ await_deaths(uint64 now_ns)
 		children[kind] = NULL;
 	}
 
-	for (int kind = WORKER_RECEIVER; kind < WORKER_KINDS; kind++)
+	for (int kind = PIPELINE_FIRST; kind < PIPELINE_END; kind++)
 	{
 		if (children[kind] == NULL)
 			continue;
@@ -301,7 +322,7 @@ await_orphans(uint64 now_ns)
 		say_at_ns = now_ns + SAY_INTERVAL_NS;
 	}
 
-	for (int kind = WORKER_RECEIVER; kind < WORKER_KINDS; kind++)
+	for (int kind = PIPELINE_FIRST; kind < PIPELINE_END; kind++)
 	{
 		uint32		pid = pg_atomic_read_u32(&shared_state->workers[kind].pid);
 
@@ -351,6 +372,83 @@ advance_pipeline(uint64 now_ns)
 		watch_pipeline(now_ns);
 	if (phase == PHASE_STOPPING)
 		await_deaths(now_ns);
+}
+
+/*
+ * The hook runner
+ */
+
+static void
+start_hook_runner(uint64 now_ns)
+{
+	BackgroundWorker worker;
+	uint64		suppressed;
+
+	worker_describe(WORKER_HOOK_RUNNER, &worker);
+	worker.bgw_notify_pid = MyProcPid;
+	if (RegisterDynamicBackgroundWorker(&worker,
+										&children[WORKER_HOOK_RUNNER]))
+	{
+		if (hook_slot_limit.last_ns != 0)
+			ereport(LOG,
+					(errmsg("pg_leader's hook runner has a background worker slot again")));
+		memset(&hook_slot_limit, 0, sizeof(hook_slot_limit));
+		hook_started_ns = now_ns;
+		return;
+	}
+
+	children[WORKER_HOOK_RUNNER] = NULL;
+	hook_start_at_ns = now_ns + NO_SLOT_INTERVAL_NS;
+	if (worker_may_log(&hook_slot_limit, now_ns, &suppressed))
+		ereport(WARNING,
+				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+				 errmsg("no background worker slot is free for pg_leader's hook runner"),
+				 errdetail("Elections go on, but pg_leader.on_leader_change is not run until a slot is free."),
+				 errhint("Increase max_worker_processes.")));
+}
+
+/* It has ended: the next one may start at once, but not over and over. */
+static void
+bury_hook_runner(uint64 now_ns)
+{
+	pfree(children[WORKER_HOOK_RUNNER]);
+	children[WORKER_HOOK_RUNNER] = NULL;
+
+	if (now_ns - hook_started_ns >= SHORT_LIFE_NS)
+		hook_short_lives = 0;
+	hook_start_at_ns = now_ns +
+		Min(hook_short_lives, MAX_RESTART_DELAYS) * RESTART_DELAY_NS;
+	hook_short_lives++;
+	if (phase == PHASE_RUNNING)
+		ereport(LOG,
+				(errmsg("pg_leader %s has ended, restarting it alone",
+						worker_name(WORKER_HOOK_RUNNER))));
+}
+
+static void
+advance_hook_runner(uint64 now_ns)
+{
+	uint32		other_pid;
+
+	if (children[WORKER_HOOK_RUNNER] != NULL && has_ended(WORKER_HOOK_RUNNER))
+		bury_hook_runner(now_ns);
+	if (children[WORKER_HOOK_RUNNER] != NULL || phase != PHASE_RUNNING ||
+		now_ns < hook_start_at_ns)
+		return;
+
+	/*
+	 * Two of them would run two hooks at a time.  One of a former launcher
+	 * has been told to end; if it was started only then, it has not.
+	 */
+	other_pid = pg_atomic_read_u32(&shared_state->workers[WORKER_HOOK_RUNNER].pid);
+	if (other_pid != 0)
+	{
+		if (hook_started_ns == 0)
+			(void) kill(other_pid, SIGTERM);
+		hook_start_at_ns = now_ns + RETRY_INTERVAL_NS;
+		return;
+	}
+	start_hook_runner(now_ns);
 }
 
 /*
@@ -591,6 +689,8 @@ next_deadline(uint64 now_ns)
 		deadline_ns = Min(deadline_ns, start_at_ns);
 	if (phase == PHASE_STOPPING)
 		deadline_ns = Min(deadline_ns, say_at_ns);
+	if (phase == PHASE_RUNNING && children[WORKER_HOOK_RUNNER] == NULL)
+		deadline_ns = Min(deadline_ns, hook_start_at_ns);
 	return deadline_ns;
 }
 
@@ -636,6 +736,7 @@ pg_leader_launcher_main(Datum main_arg)
 		}
 		advance_addresses(now_ns);
 		advance_pipeline(now_ns);
+		advance_hook_runner(now_ns);
 		wait_for_something(now_ns);
 	}
 	proc_exit(1);

@@ -17,6 +17,7 @@
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "storage/shmem.h"
+#include "utils/timestamp.h"
 
 /* Name of the segment and of the tranche of locks. */
 #define SHARED_STATE_NAME	"pg_leader"
@@ -85,6 +86,21 @@ init_state(SharedState *state)
 	pg_atomic_init_u64(&state->sender.datagrams, 0);
 	pg_atomic_init_u64(&state->sender.errors, 0);
 	pg_atomic_init_u64(&state->sender.last_words, 0);
+
+	state->hook.start = GetCurrentTimestamp();
+	state->hook.news.leader_id = RAFT_NO_NODE;
+	state->hook.named_leader = RAFT_NO_NODE;
+	state->hook.begun_leader = RAFT_NO_NODE;
+	pg_atomic_init_u64(&state->hook.runs, 0);
+	pg_atomic_init_u64(&state->hook.failures, 0);
+	pg_atomic_init_u64(&state->hook.timeouts, 0);
+	pg_atomic_init_u64(&state->hook.retries, 0);
+	pg_atomic_init_u64(&state->hook.skipped, 0);
+	pg_atomic_init_u64(&state->hook.run_ns, 0);
+	pg_atomic_init_u64(&state->hook.run_max_ns, 0);
+	pg_atomic_init_u64(&state->hook.last_run_ns, 0);
+	pg_atomic_init_u32(&state->hook.last_status, 0);
+	pg_atomic_init_u64(&state->hook.last_sequence, 0);
 }
 
 static void

@@ -13,6 +13,7 @@
  *	lease				see lease_cell.h, lock-free
  *	workers				each its own	atomics			atomics
  *	receiver, ticker_counters, sender	each worker its own, atomics
+ *	hook				hook runner		counters: atomics; the rest is its own
  *	control				see below
  *
  * The ticker takes the lock conditionally and publishes at its next wake-up
@@ -40,10 +41,15 @@ typedef enum WorkerKind
 	WORKER_LAUNCHER = 0,
 	WORKER_RECEIVER,
 	WORKER_TICKER,
-	WORKER_SENDER
+	WORKER_SENDER,
+	WORKER_HOOK_RUNNER
 } WorkerKind;
 
-#define WORKER_KINDS			4
+#define WORKER_KINDS			5
+
+/* Receiver, ticker and sender: the kinds from the first to before the end. */
+#define PIPELINE_FIRST			WORKER_RECEIVER
+#define PIPELINE_END			WORKER_HOOK_RUNNER
 
 /* Room for a sentence, of what the state file was found to be for example. */
 #define SHARED_NOTE_SIZE		256
@@ -64,6 +70,8 @@ typedef struct PublishedState
 	uint64		changes;		/* grows with each change of role, leader,
 								 * term or standing; never goes back while the
 								 * server runs */
+	uint64		leader_changes; /* grows with each change of the leader that
+								 * one may rely on, see below; likewise */
 	bool		settings_in_force;	/* false: the settings contradict each
 									 * other, raft.timings are older */
 	char		settings_detail[SHARED_NOTE_SIZE];	/* why not */
@@ -71,6 +79,17 @@ typedef struct PublishedState
 												 * state file, or empty */
 	RaftPeerView peers[RAFT_MAX_NODES];
 } PublishedState;
+
+/*
+ * The leader that one may rely on, in a view: this node itself only while it
+ * holds a lease, as it cannot act as the leader without one.
+ */
+static inline int32
+shared_state_usable_leader(const RaftView *view, int32 own_id)
+{
+	return (view->leader_id == own_id && view->lease_term == 0) ?
+		RAFT_NO_NODE : view->leader_id;
+}
 
 /* Requests of SQL functions to the ticker. */
 typedef enum ControlRequest
@@ -153,6 +172,54 @@ typedef struct SenderCounters
 	pg_atomic_uint64 last_words;	/* resignations sent at the end */
 } SenderCounters;
 
+/* Room for a RaftRole's or RaftReason's words. */
+#define HOOK_WORD_SIZE			64
+
+/* What one run of the hook tells of. */
+typedef struct HookNews
+{
+	uint64		sequence;		/* 0: there are none yet; grows with each
+								 * change, by more if some were too brief to
+								 * be seen */
+	int32		leader_id;		/* RAFT_NO_NODE: none is known */
+	int32		leader_port;	/* its PostgreSQL port; 0: not known */
+	uint64		term;			/* the leader's; without one, this node's or
+								 * the last leader's, whichever is greater */
+	char		role[HOOK_WORD_SIZE];	/* this node's */
+	char		reason[HOOK_WORD_SIZE]; /* why it changed */
+} HookNews;
+
+/*
+ * What the hook runner has to know of its predecessor, and its counters.  It
+ * alone writes them; another one begins only when it has ended.
+ */
+typedef struct HookState
+{
+	TimestampTz start;			/* when sequence numbers began at 1 */
+	HookNews	news;			/* the newest */
+	uint64		seen_changes;	/* published.leader_changes up to which news
+								 * has it all */
+	uint64		begun_sequence; /* of the last run begun */
+	uint64		finished_sequence;	/* of the last run that was not broken off
+									 * with the runner */
+	int32		named_leader;	/* last leader that a run has named, but for
+								 * the news begun; RAFT_NO_NODE: none */
+	int32		begun_leader;	/* that the news begun named; likewise */
+
+	pg_atomic_uint64 runs;		/* begun, repetitions included */
+	pg_atomic_uint64 failures;	/* ended with a status other than 0, time-outs
+								 * included; or could not begin */
+	pg_atomic_uint64 timeouts;	/* ended as they took too long */
+	pg_atomic_uint64 retries;	/* repetitions of failed ones */
+	pg_atomic_uint64 skipped;	/* changes that no run has told of, as newer
+								 * ones came */
+	pg_atomic_uint64 run_ns;	/* total time of all runs */
+	pg_atomic_uint64 run_max_ns;	/* of the longest */
+	pg_atomic_uint64 last_run_ns;	/* of the last one that has ended */
+	pg_atomic_uint32 last_status;	/* its exit status, as a shell tells it */
+	pg_atomic_uint64 last_sequence; /* what it told of */
+} HookState;
+
 typedef struct WorkerSlot
 {
 	pg_atomic_uint32 pid;		/* 0: does not run */
@@ -182,6 +249,7 @@ typedef struct SharedState
 	ReceiverCounters receiver;
 	TickerCounters ticker;
 	SenderCounters sender;
+	HookState	hook;
 } SharedState;
 
 /* The one instance; NULL if the library was not preloaded or is off. */

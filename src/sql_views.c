@@ -362,7 +362,7 @@ pg_leader_get_status(PG_FUNCTION_ARGS)
 		for (int i = 0; i < 6; i++)
 			add_null(&row);
 	}
-	for (int kind = 0; kind < WORKER_KINDS; kind++)
+	for (int kind = 0; kind <= WORKER_SENDER; kind++)
 		add_number(&row, sql_functions_worker_pid(kind));
 
 	PG_RETURN_DATUM(HeapTupleGetDatum(finish_row(&row)));
@@ -569,6 +569,7 @@ put_worker_counters(ReturnSetInfo *result)
 	ReceiverCounters *receiver = &shared_state->receiver;
 	TickerCounters *ticker = &shared_state->ticker;
 	SenderCounters *sender = &shared_state->sender;
+	HookState  *hook = &shared_state->hook;
 
 	put_counter(result, "pipeline_starts",
 				pg_atomic_read_u64(&shared_state->workers[WORKER_TICKER].starts));
@@ -591,6 +592,21 @@ put_worker_counters(ReturnSetInfo *result)
 				pg_atomic_read_u64(&ticker->state_write_max_ns) / NS_PER_US);
 	put_counter(result, "late_us_max",
 				pg_atomic_read_u64(&ticker->late_max_ns) / NS_PER_US);
+	put_counter(result, "hook_runs", pg_atomic_read_u64(&hook->runs));
+	put_counter(result, "hook_failures", pg_atomic_read_u64(&hook->failures));
+	put_counter(result, "hook_timeouts", pg_atomic_read_u64(&hook->timeouts));
+	put_counter(result, "hook_retries", pg_atomic_read_u64(&hook->retries));
+	put_counter(result, "hook_skipped", pg_atomic_read_u64(&hook->skipped));
+	put_counter(result, "hook_us_total",
+				pg_atomic_read_u64(&hook->run_ns) / NS_PER_US);
+	put_counter(result, "hook_us_max",
+				pg_atomic_read_u64(&hook->run_max_ns) / NS_PER_US);
+	put_counter(result, "hook_last_us",
+				pg_atomic_read_u64(&hook->last_run_ns) / NS_PER_US);
+	put_counter(result, "hook_last_status",
+				pg_atomic_read_u32(&hook->last_status));
+	put_counter(result, "hook_last_sequence",
+				pg_atomic_read_u64(&hook->last_sequence));
 }
 
 /* Of the core, since the pipeline's start. */

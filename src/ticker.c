@@ -250,6 +250,17 @@ is_visible_change(const RaftView *old, const RaftView *new)
 		old->successor != new->successor;
 }
 
+/* Does it differ in the leader that one may rely on? */
+static bool
+is_leader_change(const RaftView *old, const RaftView *new)
+{
+	int32		old_leader = shared_state_usable_leader(old, config_node_id);
+	int32		new_leader = shared_state_usable_leader(new, config_node_id);
+
+	return old_leader != new_leader ||
+		(new_leader != RAFT_NO_NODE && old->leader_term != new->leader_term);
+}
+
 /*
  * Publish the view if something in it is new, or if it is half a heartbeat
  * old, or if "force" says so.  If the lock is busy, the next turn tries again.
@@ -289,6 +300,14 @@ publish(const RaftView *view, bool force)
 		return;
 	}
 	next->changes = shared->changes + (changed ? 1 : 0);
+
+	/* Of a former ticker's view, too. */
+	if (shared->valid)
+		next->leader_changes = shared->leader_changes +
+			(is_leader_change(&shared->raft, view) ? 1 : 0);
+	else
+		next->leader_changes =
+			shared_state_usable_leader(view, config_node_id) != RAFT_NO_NODE;
 	memcpy(shared, next, offsetof(PublishedState, peers) +
 		   ticker.node_count * sizeof(RaftPeerView));
 	shared_state->ticker_latch = MyLatch;

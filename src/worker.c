@@ -3,8 +3,8 @@
  * worker.c
  *		What every worker of pg_leader does at its start and at its end.
  *
- * Runs in the launcher, the receiver, the ticker and the sender; the
- * registration of the launcher runs in the postmaster.  No locks: a worker's
+ * Runs in the launcher, the receiver, the ticker, the sender and the hook
+ * runner; the registration of the launcher runs in the postmaster.  No locks: a worker's
  * slot is two atomics that it alone writes.
  *
  *-------------------------------------------------------------------------
@@ -32,12 +32,19 @@
 
 /* By WorkerKind. */
 static const char *const worker_names[WORKER_KINDS] = {
-	"launcher", "receiver", "ticker", "sender"
+	"launcher", "receiver", "ticker", "sender", "hook runner"
+};
+
+/* Likewise; the server finds them by name. */
+static const char *const entry_points[WORKER_KINDS] = {
+	"pg_leader_launcher_main", "pg_leader_receiver_main",
+	"pg_leader_ticker_main", "pg_leader_sender_main",
+	"pg_leader_hook_runner_main"
 };
 
 static const char *const resource_owner_names[WORKER_KINDS] = {
 	"pg_leader launcher", "pg_leader receiver", "pg_leader ticker",
-	"pg_leader sender"
+	"pg_leader sender", "pg_leader hook runner"
 };
 
 /*
@@ -128,8 +135,8 @@ worker_describe(WorkerKind kind, BackgroundWorker *worker)
 	worker->bgw_restart_time = BGW_NEVER_RESTART;
 	strlcpy(worker->bgw_library_name, "pg_leader",
 			sizeof(worker->bgw_library_name));
-	snprintf(worker->bgw_function_name, sizeof(worker->bgw_function_name),
-			 "pg_leader_%s_main", worker_names[kind]);
+	strlcpy(worker->bgw_function_name, entry_points[kind],
+			sizeof(worker->bgw_function_name));
 }
 
 void

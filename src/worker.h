@@ -30,7 +30,7 @@ extern void worker_set_up_wire(WireConfig *wire);
 /* Milliseconds from now until then, rounded up, for WaitLatch(); -1: never. */
 extern long worker_timeout_ms(uint64 now_ns, uint64 deadline_ns);
 
-/* "launcher", "receiver", "ticker", "sender". */
+/* "launcher", "receiver", "ticker", "sender", "hook runner". */
 extern const char *worker_name(WorkerKind kind);
 
 /*
@@ -54,10 +54,11 @@ typedef struct LogLimit
 
 extern bool worker_may_log(LogLimit *limit, uint64 now_ns, uint64 *suppressed);
 
-/* Entry points; bgw_main_arg of the three is the handle of the segment. */
+/* Entry points; bgw_main_arg of the pipeline's three is the handle of the segment. */
 extern PGDLLEXPORT void pg_leader_launcher_main(Datum main_arg) pg_attribute_noreturn();
 extern PGDLLEXPORT void pg_leader_receiver_main(Datum main_arg) pg_attribute_noreturn();
 extern PGDLLEXPORT void pg_leader_ticker_main(Datum main_arg) pg_attribute_noreturn();
 extern PGDLLEXPORT void pg_leader_sender_main(Datum main_arg) pg_attribute_noreturn();
+extern PGDLLEXPORT void pg_leader_hook_runner_main(Datum main_arg) pg_attribute_noreturn();
 
 #endif							/* PG_LEADER_WORKER_H */

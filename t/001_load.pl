@@ -23,7 +23,7 @@ my @functions = qw(pg_leader_term() pg_leader_leader_id()
 sub workers
 {
 	my %processes = $cluster->processes(0);
-	return grep { /: pg_leader \w+, node \d+/ } sort values %processes;
+	return grep { /: pg_leader [\w ]+, node \d+/ } sort values %processes;
 }
 
 #
@@ -60,8 +60,10 @@ foreach my $worker (qw(launcher receiver ticker sender))
 		qr/pg_leader $worker, node 0$/,
 		"ps shows the $worker and its node");
 }
-is(scalar(workers()), 5,
-	'four processes, the one that keeps the state file, and no more');
+is(scalar(grep { /: pg_leader hook runner, node 0$/ } workers()),
+	1, 'ps shows the hook runner, too');
+is(scalar(workers()), 6,
+	'five processes, the one that keeps the state file, and no more');
 
 is($cluster->value(0, 'SELECT pg_leader_node_id()'),   0,     'node id');
 is($cluster->value(0, 'SELECT pg_leader_leader_id()'), 0,     'leader');

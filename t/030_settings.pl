@@ -211,7 +211,14 @@ foreach my $try (
 	[ 'max_clock_drift',      '200001', qr/ \(0 \.\. 200000\)$/ ],
 	[ 'max_clock_drift',      '-1',     qr/ \(0 \.\. 200000\)$/ ],
 	[ 'priority',             '1001',   qr/ \(0 \.\. 1000\)$/ ],
-	[ 'priority',             '-1',     qr/ \(0 \.\. 1000\)$/ ])
+	[ 'priority',             '-1',     qr/ \(0 \.\. 1000\)$/ ],
+	[
+		'on_leader_change', 'a %z',
+		$invalid,           qr/^"%z" is not a placeholder\.$/
+	],
+	[ 'on_leader_change',    'a %', $invalid, qr/ends with a single "%"\.$/ ],
+	[ 'hook_timeout',        '-1',  qr/^-1 ms is outside / ],
+	[ 'hook_retry_interval', '25h', qr/^90000000 ms is outside / ])
 {
 	my ($name, $value, $message, $detail) = @$try;
 

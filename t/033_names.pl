@@ -81,7 +81,8 @@ is($cluster->status(2)->{role},
 	'down', 'a node that does not know its own address takes no part');
 
 #
-# No free worker slot.  A node that is alone gets just the four that it needs.
+# No free worker slot.  A node that is alone gets just the four that
+# elections need.
 # While it cannot start, because somebody else has its port, a parallel query
 # takes one of them.
 #

@@ -32,9 +32,11 @@ sub busy_ns
 sub snapshot
 {
 	my ($cluster, $id) = @_;
-	my $status = $cluster->status($id);
-	my @pids =
-	  map { $status->{"${_}_pid"} } qw(launcher receiver ticker sender);
+	my $status    = $cluster->status($id);
+	my %processes = $cluster->processes($id);
+	my @pids      = (
+		(map { $status->{"${_}_pid"} } qw(launcher receiver ticker sender)),
+		grep { $processes{$_} =~ /: pg_leader hook runner/ } keys %processes);
 	my @stat = stat $cluster->state_directory($id) . '/state';
 	my $busy = 0;
 
