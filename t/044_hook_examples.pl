@@ -129,7 +129,7 @@ mkdir $programs or die "could not make \"$programs\": $!";
 $hook->write_script('bin/ip', <<'SCRIPT');
 touch $STATE
 case "$1 $2 $3" in
-	'-o address show') grep -F " $7/" $STATE ;;
+	'-o address show') grep -F " $7/" $STATE || true ;;
 	'address add '*) grep -qF " $3 " $STATE && exit 2; echo "$5 $3 " >>$STATE ;;
 	'address delete '*) grep -qF " $3 " $STATE || exit 2; grep -vF " $3 " $STATE >$STATE.new; mv $STATE.new $STATE ;;
 	*) echo "ip: $*"; exit 2 ;;
@@ -172,11 +172,14 @@ $addresses->set($_,
   foreach $addresses->ids;
 $addresses->start_all;
 my ($leader, $term) = wait_for_address();
-like(
-	slurp_file($hook->path("addresses.$leader.arping")),
-	qr/^-q -c 3 -U -I eth0 192\.0\.2\.10$/m,
-	'address: the neighbours are told');
-$addresses->ask($leader, 'SELECT pg_leader_step_down()');
+my $announced = $hook->path("addresses.$leader.arping");
+$addresses->wait_for(
+	sub {
+		-e $announced
+		  && slurp_file($announced) =~ /^-q -c 2 -U -I eth0 192\.0\.2\.10$/m;
+	},
+	'the neighbours to be told of the address');
+$addresses->session($leader)->query('SELECT pg_leader_step_down()');
 $addresses->wait_for_leader(above => $term);
 ($leader, $term) = wait_for_address();
 pass('address: it moves to the next leader');
@@ -204,7 +207,7 @@ pass('address: a leader that has lost its majority gives it up');
 SKIP:
 {
 	my $alone = 'unshare --user --map-root-user --net';
-	skip 'no network of its own, or no iproute2', 4
+	skip 'no network of its own, or no iproute2', 5
 	  if system("$alone ip link set lo up >/dev/null 2>&1") != 0;
 
 	my $script = $hook->write_script('real', <<SCRIPT);
@@ -216,12 +219,15 @@ for is_leader in true true false false; do
 	PG_LEADER_IS_LEADER=\$is_leader $examples/virtual_ip.sh 192.0.2.10/32 lo >&2
 	look
 done
+PG_LEADER_IS_LEADER=false $examples/virtual_ip.sh 192.0.2.10/32 none || echo "status \$?"
 SCRIPT
 	my @seen = split /\n/, `$alone $script 2>/dev/null`;
 	is($seen[0], 1, 'real address: the leader takes it');
 	is($seen[1], 1, 'real address: a repetition does no harm');
 	is($seen[2], 0, 'real address: others give it up');
 	is($seen[3], 0, 'real address: likewise');
+	is($seen[-1], 'status 1',
+		'real address: that there is no such device is a failure');
 }
 
 #

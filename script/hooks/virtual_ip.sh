@@ -17,11 +17,6 @@ address=$1
 device=$2
 read -ra as_root <<<"${RUN_AS_ROOT-}"
 
-has_address()
-{
-	[ -n "$(ip -o address show dev "$device" to "${address%/*}")" ]
-}
-
 # Neighbours remember for minutes where the address was.  Of an IPv6 address
 # the kernel tells them itself, if the device's ndisc_notify is set.
 announce()
@@ -30,20 +25,26 @@ announce()
 		*:*) return ;;
 	esac
 	if command -v arping >/dev/null; then
-		"${as_root[@]}" arping -q -c 3 -U -I "$device" "${address%/*}" ||
+		"${as_root[@]}" arping -q -c 2 -U -I "$device" "${address%/*}" ||
 			echo "could not announce ${address%/*} on $device"
 	else
 		echo "no arping: neighbours may look for ${address%/*} elsewhere for a while"
 	fi
 }
 
+# Empty: it is not there.
+present=$(ip -o address show dev "$device" to "${address%/*}") || {
+	echo "could not look for ${address%/*} on $device"
+	exit 1
+}
+
 if [ "$PG_LEADER_IS_LEADER" = true ]; then
-	if ! has_address; then
+	if [ -z "$present" ]; then
 		"${as_root[@]}" ip address add "$address" dev "$device"
 		echo "took $address on $device, as leader in term $PG_LEADER_TERM"
 	fi
 	announce
-elif has_address; then
+elif [ -n "$present" ]; then
 	"${as_root[@]}" ip address delete "$address" dev "$device"
 	echo "gave up $address on $device: $PG_LEADER_REASON"
 fi
