@@ -213,10 +213,11 @@ cmp_ok($tokens, '>', 0, 'a hook can ask its server for the fencing token');
 
 my $surroundings = $hook->path('surroundings');
 my $look         = $hook->write_script('look', <<'SCRIPT');
+ls -l /proc/$$/fd >@directory@/files
 {
 	echo "directory $(pwd -P)"
 	env | sed 's/^/variable /'
-	for fd in /proc/$$/fd/*; do echo "file ${fd##*/} $(readlink "$fd")"; done
+	sed -n 's/.* \([0-9]*\) -> /file \1 /p' @directory@/files
 	sed -n 's/^\(SigBlk\|SigIgn\):[[:blank:]]*/signals \1 /p' /proc/$$/status
 } >@directory@/surroundings.new
 mv @directory@/surroundings.new @directory@/surroundings
@@ -266,6 +267,12 @@ is( scalar(
 my $scripts = $hook->path('');
 is(join(' ', grep { !m{^/dev/null$|^pipe:|^\Q$scripts\E} } values %files),
 	'', 'nor anything else but its output, and what a shell has open');
+my %pipes = map { /^pipe:/ ? ($_ => 1) : () } values %files;
+is( scalar(keys %pipes),
+	1,
+	'of pipes only that for its output, not that by which the server tells'
+	  . ' of its end');
+
 foreach my $signals (grep { /^signals/ } @lines)
 {
 	# The C library keeps 32 and 33 for itself.
