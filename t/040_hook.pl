@@ -151,6 +151,22 @@ foreach my $mode (qw(fast smart immediate))
 }
 
 #
+# The leader's ticker alone ends, as it would with its server, which goes on:
+# that is no shutdown, and the hook is told what comes of it.  Several times, as
+# the hook runner has but a moment to take it for one.
+#
+
+foreach my $round (1 .. 5)
+{
+	($leader, $term) = wait_for_all_told($cluster->ids);
+	kill 'TERM', $cluster->status($leader)->{ticker_pid};
+	$cluster->wait_for_leader(above => $term);
+	wait_for_all_told($cluster->ids);
+	is(scalar(grep { $_->{reason} eq 'shutdown' } $hook->runs($leader)),
+		0, "end $round of the ticker: no hook is told of a shutdown");
+}
+
+#
 # The ticker hangs, and cannot say that leadership is over: the hook is told
 # nevertheless
 #

@@ -160,7 +160,17 @@ is( scalar(
 	0,
 	'and nothing is repeated for the news before');
 
-# Another command ends the repetitions, and waits for the next change.
+# Another command ends the repetitions, and waits for the next change.  While a
+# thousand questions are asked, there would be many.
+use_hook("echo never >>\@directory\@/never\n");
+$cluster->wait_for(sub { !$hook->children($hook->runner(0)) },
+	'the last repetition to end');
+my $ended = counters()->{hook_runs};
+(undef, my $same_term) = $cluster->wait_for_leader;
+$cluster->status(0) foreach 1 .. 1000;
+ok( counters()->{hook_runs} == $ended
+	  || ($cluster->wait_for_leader)[1] != $same_term,
+	'another command: the former one is not repeated, nor does it run yet');
 use_hook("echo \$PG_LEADER_TERM >>\@directory\@/replaced\n",
 	hook_retry_interval => 0);
 my $count = lines_in('stubborn');
@@ -217,6 +227,29 @@ wait_for_end($term,
 	qr/took too long and was ended with status (143|137) after /);
 is(scalar($hook->living('deaf')),
 	0, 'deaf: it is killed, with all its descendants');
+
+#
+# Its runner ends: it is told to end as well, and begins again
+#
+
+use_hook(<<'SCRIPT', hook_timeout => 0);
+[ $PG_LEADER_LEADER_ID != -1 ] || exit 0
+trap 'echo $PG_LEADER_TERM >>@directory@/told; exit' TERM
+[ ! -e @directory@/told ] || exit 0
+echo begun >>@directory@/waiting
+sleep 100000 &
+wait
+SCRIPT
+$term = change_leader();
+$cluster->wait_for(sub { lines_in('waiting') }, 'a hook to wait');
+kill 'TERM', $hook->runner(0);
+wait_for_end($term, qr/succeeded after /);
+is(join(' ', lines_in('told')), $term,
+	'its runner ends: it is told politely');
+like(
+	$cluster->log_of(0, $from),
+	qr/LOG:  pg_leader hook \d+ was ended, as the hook runner ends$/m,
+	'its runner ends: the log says so');
 
 #
 # It ends and leaves processes behind
