@@ -21,6 +21,8 @@
 #:   make failover        kill the leader of three nodes 50 times and measure how
 #:                        long it takes; KILLS=n, WHAT=power kills all at once
 #:   make idle            what three idle nodes cost, over SECONDS=60
+#:   make bench           medians, and ratios to a peer measured in the same run;
+#:                        BENCH=hook for some of them only, ROUNDS=20
 #:   make installcheck    regression and TAP tests, as an ordinary user, after
 #:                        make install
 #:
@@ -74,7 +76,7 @@ DEV = script/dev
 # redefining it draws a warning.  So: only goals of ours - PGXS is not needed,
 # and perhaps not installed yet; "check" among others - each goal gets a make
 # of its own, in order; anything else - PGXS.
-OUR_GOALS = check check-core coverage demo explore failover format help idle lint \
+OUR_GOALS = bench check check-core coverage demo explore failover format help idle lint \
 	mutants sim soak
 GOALS := $(or $(MAKECMDGOALS),all)
 .DEFAULT_GOAL := all
@@ -126,6 +128,10 @@ check:
 	@$(DEV)/as_test_user.sh $(DEV)/run_tests.sh
 
 endif
+
+bench:
+	@$(DEV)/install_packages.sh check
+	@$(DEV)/as_test_user.sh $(DEV)/bench.sh $(or $(ROUNDS),20) $(BENCH)
 
 check-core:
 	@$(DEV)/install_packages.sh core

@@ -226,7 +226,7 @@ check_dead()
 	for file in "${files[@]}"; do
 		name=${file##*/}
 		case $file in
-			Makefile | LICENSE | *.md | .[a-z]* | pg_leader.control | t/*.pl | src/*.c) continue ;;
+			Makefile | LICENSE | *.md | .[a-z]* | pg_leader.control | t/*.pl | bench/*.pl | src/*.c) continue ;;
 			sql/pg_leader--*.sql | src/raft/test/*/*.patch) continue ;;
 			sql/*.sql)
 				[ -f "expected/${name%.sql}.out" ] || echo "$file has no expected output"
@@ -237,7 +237,7 @@ check_dead()
 				[ -f "sql/$name.sql" ] || echo "$file has no input"
 				continue
 				;;
-			t/*.pm) name=${name%.pm} ;;
+			t/*.pm | bench/*.pm) name=${name%.pm} ;;
 		esac
 		printf '%s\n' "${files[@]}" | grep -vxF "$file" | tr '\n' '\0' |
 			xargs -0 grep -qwF -- "$name" || echo "$file is mentioned nowhere"
