@@ -22,11 +22,16 @@ use constant {
 	SIZE        => 224,
 	SIGNED_SIZE => 192,
 
-	VOTE          => 3,
-	HEARTBEAT     => 5,
-	HEARTBEAT_ACK => 6,
-	PROBE         => 10,
-	PROBE_REPLY   => 11,
+	PRE_VOTE       => 1,
+	PRE_VOTE_REPLY => 2,
+	VOTE           => 3,
+	VOTE_REPLY     => 4,
+	HEARTBEAT      => 5,
+	HEARTBEAT_ACK  => 6,
+	PROBE          => 10,
+	PROBE_REPLY    => 11,
+
+	GRANTED => 1,
 
 	MEMBER => 3,
 };
