@@ -47,6 +47,13 @@ $cluster->ask(0, 'SELECT pg_leader_step_down()');
 (undef, $term) = $cluster->wait_for_leader(above => $new_term);
 my $ticker = $cluster->status(0)->{ticker_pid};
 
+# The second copy is written when the node has time: not over what comes now.
+$cluster->wait_for(
+	sub {
+		my @slots = $cluster->state_slots(0);
+		return $slots[0]{record}{generation} == $slots[1]{record}{generation};
+	},
+	'both copies of the state to be written');
 set_back($file, $old_state);
 kill 'TERM', $ticker;
 

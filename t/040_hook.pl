@@ -234,7 +234,11 @@ ls -l /proc/$$/fd >@directory@/files
 	echo "directory $(pwd -P)"
 	env | sed 's/^/variable /'
 	sed -n 's/.* \([0-9]*\) -> /file \1 /p' @directory@/files
-	sed -n 's/^\(SigBlk\|SigIgn\):[[:blank:]]*/signals \1 /p' /proc/$$/status
+
+	# By the shell itself: it blocks all signals while it starts a program.
+	while read -r key value; do
+		case $key in SigBlk: | SigIgn:) echo "signals ${key%:} $value" ;; esac
+	done </proc/$$/status
 } >@directory@/surroundings.new
 mv @directory@/surroundings.new @directory@/surroundings
 SCRIPT
