@@ -111,7 +111,8 @@ CREATE FUNCTION pg_leader_get_status(
 	OUT launcher_pid integer,
 	OUT receiver_pid integer,
 	OUT ticker_pid integer,
-	OUT sender_pid integer)
+	OUT sender_pid integer,
+	OUT hook_runner_pid integer)
 RETURNS record
 AS 'MODULE_PATHNAME', 'pg_leader_get_status'
 LANGUAGE C STRICT VOLATILE PARALLEL SAFE;
@@ -147,6 +148,25 @@ CREATE VIEW pg_leader_peers AS
 COMMENT ON VIEW pg_leader_peers IS
 'what this node knows of every node of the cluster, a row each';
 
+CREATE FUNCTION pg_leader_get_history(
+	OUT number bigint,
+	OUT changed_at timestamptz,
+	OUT term bigint,
+	OUT old_role text,
+	OUT new_role text,
+	OUT old_leader_id integer,
+	OUT leader_id integer,
+	OUT reason text,
+	OUT requested_by text)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'pg_leader_get_history'
+LANGUAGE C STRICT VOLATILE PARALLEL SAFE ROWS 256;
+
+CREATE VIEW pg_leader_history AS
+	SELECT * FROM pg_leader_get_history() ORDER BY number;
+COMMENT ON VIEW pg_leader_history IS
+'the last 256 changes of this node''s role and leader since the server''s start, oldest first';
+
 CREATE FUNCTION pg_leader_get_counters(
 	OUT name text,
 	OUT value bigint)
@@ -162,6 +182,7 @@ COMMENT ON FUNCTION pg_leader_get_counters() IS
 
 REVOKE ALL ON FUNCTION pg_leader_get_status() FROM PUBLIC;
 REVOKE ALL ON FUNCTION pg_leader_get_peers() FROM PUBLIC;
+REVOKE ALL ON FUNCTION pg_leader_get_history() FROM PUBLIC;
 REVOKE ALL ON FUNCTION pg_leader_get_counters() FROM PUBLIC;
 REVOKE ALL ON FUNCTION pg_leader_step_down() FROM PUBLIC;
 REVOKE ALL ON FUNCTION pg_leader_transfer(integer) FROM PUBLIC;
@@ -169,6 +190,8 @@ REVOKE ALL ON FUNCTION pg_leader_forget_state() FROM PUBLIC;
 
 GRANT EXECUTE ON FUNCTION pg_leader_get_status() TO pg_monitor;
 GRANT EXECUTE ON FUNCTION pg_leader_get_peers() TO pg_monitor;
+GRANT EXECUTE ON FUNCTION pg_leader_get_history() TO pg_monitor;
 GRANT EXECUTE ON FUNCTION pg_leader_get_counters() TO pg_monitor;
 GRANT SELECT ON pg_leader_status TO pg_monitor;
 GRANT SELECT ON pg_leader_peers TO pg_monitor;
+GRANT SELECT ON pg_leader_history TO pg_monitor;

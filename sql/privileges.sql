@@ -14,8 +14,10 @@ SELECT pg_leader_node_id(), pg_leader_leader_id(), pg_leader_is_leader(),
 SELECT pg_leader_term() = pg_leader_fencing_token() AS token_is_term;
 SELECT role FROM pg_leader_status;
 SELECT node_id FROM pg_leader_peers;
+SELECT number FROM pg_leader_history;
 SELECT * FROM pg_leader_get_status();
 SELECT * FROM pg_leader_get_peers();
+SELECT * FROM pg_leader_get_history();
 SELECT * FROM pg_leader_get_counters();
 SELECT pg_leader_step_down();
 SELECT pg_leader_transfer(0);
@@ -24,6 +26,7 @@ SELECT pg_leader_forget_state();
 SET ROLE regress_pg_leader_monitor;
 SELECT role FROM pg_leader_status;
 SELECT node_id FROM pg_leader_peers;
+SELECT count(*) > 0 AS entries FROM pg_leader_history;
 SELECT count(*) > 0 AS counters FROM pg_leader_get_counters();
 SELECT pg_leader_step_down();
 SELECT pg_leader_transfer(0);

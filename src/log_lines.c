@@ -57,6 +57,53 @@ log_lines_forget_requested(LogLines *lines)
 	lines->forget_requested = lines->amnesiac;
 }
 
+/* What was asked for: "node 0 was asked ...". */
+static const char *
+describe_call(const ControlCall *call)
+{
+	switch (call->request)
+	{
+		case CONTROL_TRANSFER:
+			return psprintf("to hand leadership over to node %d",
+							call->argument);
+		case CONTROL_FORGET_STATE:
+			return "to take part again although its state is lost";
+		case CONTROL_STEP_DOWN:
+		case CONTROL_NONE:
+			break;
+	}
+	return "to step down as leader";
+}
+
+/* Why it was refused, a part of ereport(); nothing if it was not. */
+static int
+detail_of_call(const ControlCall *call)
+{
+	switch (call->result)
+	{
+		case RAFT_OK:
+			return 0;
+		case RAFT_NOT_LEADER:
+			return errdetail("It refused, as it does not lead.");
+		case RAFT_NOT_AMNESIAC:
+			return errdetail("It refused, as it has not lost its state.");
+		case RAFT_NOT_FIT:
+			return errdetail("It refused, as node %d cannot take over.  %s",
+							 call->argument, call->detail);
+		default:
+			return errdetail("It refused with result %d.", call->result);
+	}
+}
+
+void
+log_lines_call(const LogLines *lines, const ControlCall *call)
+{
+	ereport(LOG,
+			(errmsg("node %d was asked %s by %s",
+					lines->node_id, describe_call(call), call->requested_by),
+			 detail_of_call(call)));
+}
+
 int
 log_lines_recovery_hint(int node_id, int node_count)
 {

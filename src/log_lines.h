@@ -13,7 +13,7 @@
 #ifndef PG_LEADER_LOG_LINES_H
 #define PG_LEADER_LOG_LINES_H
 
-#include "raft/raft.h"
+#include "shared_state.h"
 
 /* What must be remembered from line to line; fields are for log_lines.c. */
 typedef struct LogLines
@@ -39,6 +39,12 @@ extern void log_lines_begin(LogLines *lines, const RaftNode *node,
 
 /* Log one event, if it is worth a line. */
 extern void log_lines_event(LogLines *lines, const RaftEvent *event);
+
+/*
+ * What an SQL function asked for, and who; right before the events that come
+ * of it.
+ */
+extern void log_lines_call(const LogLines *lines, const ControlCall *call);
 
 /* An operator has asked this node, an amnesiac, to forget its state. */
 extern void log_lines_forget_requested(LogLines *lines);

@@ -66,6 +66,7 @@ init_state(SharedState *state)
 	state->control.lock = &locks[1].lock;
 	ConditionVariableInit(&state->control.answered);
 	pg_atomic_init_u64(&state->control.request, 0);
+	pg_atomic_init_u64(&state->control.requester_number, 0);
 	pg_atomic_init_u64(&state->control.answer_sequence, 0);
 
 	pg_atomic_init_u64(&state->receiver.datagrams, 0);
@@ -101,6 +102,8 @@ init_state(SharedState *state)
 	pg_atomic_init_u64(&state->hook.last_run_ns, 0);
 	pg_atomic_init_u32(&state->hook.last_status, 0);
 	pg_atomic_init_u64(&state->hook.last_sequence, 0);
+
+	history_init(&state->history);
 }
 
 static void

@@ -14,6 +14,7 @@
  *	workers				each its own	atomics			atomics
  *	receiver, ticker_counters, sender	each worker its own, atomics
  *	hook				hook runner		counters: atomics; the rest is its own
+ *	history				ticker; see history.h, lock-free
  *	control				see below
  *
  * The ticker takes the lock conditionally and publishes at its next wake-up
@@ -27,6 +28,7 @@
 #define PG_LEADER_SHARED_STATE_H
 
 #include "datatype/timestamp.h"
+#include "history.h"
 #include "lease_cell.h"
 #include "peers.h"
 #include "port/atomics.h"
@@ -110,12 +112,20 @@ typedef enum ControlRequest
  * that gives up waiting swaps its request for CONTROL_NONE, so that nothing is
  * carried out later.  One word: or the ticker, which takes no lock, might see
  * the request of one backend with the argument of another.
+ *
+ * Who asks does not fit into the word.  It is written before the request, and
+ * requester_number says whose it is: 0 while it is being written.  The ticker
+ * copies it and believes the copy if the number was the request's before and
+ * after; if not, another backend has the slot already, and nobody waits for
+ * this request any more.
  */
 typedef struct ControlSlot
 {
 	LWLock	   *lock;
 	ConditionVariable answered;
 	pg_atomic_uint64 request;	/* CONTROL_WORD(...) */
+	pg_atomic_uint64 requester_number;	/* of the request that requester made */
+	char		requester[HISTORY_REQUESTER_SIZE];	/* who asks, in words */
 	pg_atomic_uint64 answer_sequence;	/* number of the request that the
 										 * fields below answer */
 	RaftResult	result;
@@ -138,6 +148,17 @@ typedef struct ControlSlot
 #define CONTROL_WORD_REQUEST(word)		((ControlRequest) ((word) & 0xff))
 
 StaticAssertDecl(RAFT_MAX_NODES <= 256, "a node id must fit into CONTROL_WORD");
+
+/* One request, as the ticker carries it out. */
+typedef struct ControlCall
+{
+	uint64		number;
+	ControlRequest request;
+	int32		argument;
+	RaftResult	result;			/* what the core said */
+	const char *detail;			/* RAFT_NOT_FIT: why, a sentence */
+	char		requested_by[HISTORY_REQUESTER_SIZE];	/* who asked, in words */
+} ControlCall;
 
 /* Counted by the receiver. */
 typedef struct ReceiverCounters
@@ -250,6 +271,7 @@ typedef struct SharedState
 	TickerCounters ticker;
 	SenderCounters sender;
 	HookState	hook;
+	History		history;
 } SharedState;
 
 /* The one instance; NULL if the library was not preloaded or is off. */

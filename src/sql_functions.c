@@ -17,16 +17,22 @@
  */
 #include "postgres.h"
 
+#include <ctype.h>
+
 #include "clock.h"
+#include "commands/dbcommands.h"
 #include "config.h"
 #include "diagnosis.h"
 #include "fmgr.h"
+#include "libpq/libpq-be.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "sql_functions.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/timestamp.h"
 
 /*
@@ -318,6 +324,64 @@ report_no_ticker(void)
 			 errhint("It starts again by itself; the server log says why it ended.")));
 }
 
+/*
+ * Append a name in quotes, such that it cannot be taken for anything else,
+ * and without control characters.
+ */
+static void
+append_name(StringInfo out, const char *name)
+{
+	appendStringInfoChar(out, '"');
+	for (; *name != '\0'; name++)
+	{
+		if (*name == '"')
+			appendStringInfoChar(out, '"');
+		appendStringInfoChar(out, iscntrl((unsigned char) *name) ? '?' : *name);
+	}
+	appendStringInfoChar(out, '"');
+}
+
+/* Where the client is: "local", or its address. */
+static const char *
+describe_client(void)
+{
+	if (MyProcPort == NULL || MyProcPort->remote_host == NULL)
+		return "none";			/* a background worker */
+	if (MyProcPort->raddr.addr.ss_family == AF_UNIX)
+		return "local";
+	return MyProcPort->remote_host;
+}
+
+/*
+ * Who asks, for log and history: palloc'd.  The client chooses its
+ * application's name, so that comes last.
+ */
+static char *
+describe_requester(void)
+{
+	char	   *session_user_name = GetUserNameFromId(GetSessionUserId(), true);
+	char	   *current_user_name = GetUserNameFromId(GetUserId(), true);
+	char	   *database = get_database_name(MyDatabaseId);
+	StringInfoData out;
+
+	initStringInfo(&out);
+	appendStringInfoString(&out, "user ");
+	append_name(&out, session_user_name != NULL ? session_user_name : "");
+	if (GetSessionUserId() != GetUserId())
+	{
+		appendStringInfoString(&out, " as ");
+		append_name(&out, current_user_name != NULL ? current_user_name : "");
+	}
+	appendStringInfoString(&out, ", database ");
+	append_name(&out, database != NULL ? database : "");
+	appendStringInfo(&out, ", client %s, process %d, application ",
+					 describe_client(), MyProcPid);
+	append_name(&out, application_name != NULL ? application_name : "");
+
+	out.data[pg_mbcliplen(out.data, out.len, HISTORY_REQUESTER_SIZE - 1)] = '\0';
+	return out.data;
+}
+
 /* Wait for the lock of the control slot; interrupts stay possible. */
 static void
 lock_control_slot(uint64 deadline_ns)
@@ -371,6 +435,7 @@ send_request(ControlRequest request, int32 argument, Answer *answer)
 {
 	ControlSlot *control = &shared_state->control;
 	uint64		deadline_ns = clock_now_ns() + REQUEST_TIMEOUT_NS;
+	char	   *requester = describe_requester();
 	uint64		number;
 	uint64		word;
 
@@ -378,6 +443,13 @@ send_request(ControlRequest request, int32 argument, Answer *answer)
 
 	number = CONTROL_WORD_NUMBER(pg_atomic_read_u64(&control->request)) + 1;
 	word = CONTROL_WORD(number, request, argument);
+	pg_atomic_write_u64(&control->requester_number, 0);
+	pg_write_barrier();
+	strlcpy(control->requester, requester, HISTORY_REQUESTER_SIZE);
+	pg_write_barrier();
+	pg_atomic_write_u64(&control->requester_number, number);
+	pg_write_barrier();
+
 	/* However the wait ends, what is not answered is withdrawn. */
 	PG_ENSURE_ERROR_CLEANUP(withdraw_request, PointerGetDatum(&word));
 	{
@@ -421,16 +493,7 @@ send_request(ControlRequest request, int32 argument, Answer *answer)
 	answer->term = control->term;
 	memcpy(answer->detail, control->detail, SHARED_NOTE_SIZE);
 	unlock_control_slot();
-}
-
-/* The log tells who asked; what became of it, the ticker's lines tell. */
-static void
-log_request(const char *what)
-{
-	ereport(LOG,
-			(errmsg("user \"%s\" asks node %d %s",
-					GetUserNameFromId(GetUserId(), false), config_node_id,
-					what)));
+	pfree(requester);
 }
 
 /* What to do about it; a part of ereport(). */
@@ -467,7 +530,6 @@ pg_leader_step_down(PG_FUNCTION_ARGS)
 	if (sql_functions_worker_pid(WORKER_TICKER) == 0)
 		report_no_ticker();
 
-	log_request("to step down as leader");
 	send_request(CONTROL_STEP_DOWN, 0, &answer);
 	if (answer.result == RAFT_NOT_LEADER)
 		report_not_leader();
@@ -570,7 +632,6 @@ pg_leader_transfer(PG_FUNCTION_ARGS)
 	if (sql_functions_worker_pid(WORKER_TICKER) == 0)
 		report_no_ticker();
 
-	log_request(psprintf("to hand leadership over to node %d", successor));
 	send_request(CONTROL_TRANSFER, successor, &answer);
 	if (answer.result == RAFT_NOT_LEADER)
 		report_not_leader();
@@ -611,7 +672,6 @@ pg_leader_forget_state(PG_FUNCTION_ARGS)
 	if (sql_functions_worker_pid(WORKER_TICKER) == 0)
 		report_no_ticker();
 
-	log_request("to take part again although its state is lost");
 	send_request(CONTROL_FORGET_STATE, 0, &answer);
 	if (answer.result == RAFT_NOT_AMNESIAC)
 		ereport(ERROR,

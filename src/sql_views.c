@@ -19,6 +19,7 @@
 #include "config.h"
 #include "diagnosis.h"
 #include "funcapi.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "postmaster/postmaster.h"
 #include "replication/walreceiver.h"
@@ -45,6 +46,7 @@ typedef struct Row
 
 PG_FUNCTION_INFO_V1(pg_leader_get_status);
 PG_FUNCTION_INFO_V1(pg_leader_get_peers);
+PG_FUNCTION_INFO_V1(pg_leader_get_history);
 PG_FUNCTION_INFO_V1(pg_leader_get_counters);
 
 /*-------------------------------------------------------------------------
@@ -52,21 +54,10 @@ PG_FUNCTION_INFO_V1(pg_leader_get_counters);
  *-------------------------------------------------------------------------
  */
 
-/* These words are used by scripts and never change. */
 static const char *
 role_word(RaftRole role)
 {
-	switch (role)
-	{
-		case RAFT_LEADER:
-			return "leader";
-		case RAFT_PRE_CANDIDATE:
-		case RAFT_CANDIDATE:
-			return "candidate";
-		case RAFT_FOLLOWER:
-			break;
-	}
-	return "follower";
+	return history_role_word(history_role(role));
 }
 
 static void
@@ -362,7 +353,7 @@ pg_leader_get_status(PG_FUNCTION_ARGS)
 		for (int i = 0; i < 6; i++)
 			add_null(&row);
 	}
-	for (int kind = 0; kind <= WORKER_SENDER; kind++)
+	for (int kind = 0; kind <= WORKER_HOOK_RUNNER; kind++)
 		add_number(&row, sql_functions_worker_pid(kind));
 
 	PG_RETURN_DATUM(HeapTupleGetDatum(finish_row(&row)));
@@ -527,6 +518,61 @@ pg_leader_get_peers(PG_FUNCTION_ARGS)
 			add_self(&row, state, now_ns);
 		else
 			add_peer(&row, state, id, now_ns);
+		tuplestore_puttuple(result->setResult, finish_row(&row));
+	}
+	return (Datum) 0;
+}
+
+/*-------------------------------------------------------------------------
+ * pg_leader_history
+ *-------------------------------------------------------------------------
+ */
+
+/*
+ * Who asked, as another session has written it: perhaps in the encoding of
+ * another database.
+ */
+static void
+add_requester(Row *row, char *requester)
+{
+	if (!pg_verifymbstr(requester, strlen(requester), true))
+	{
+		for (char *character = requester; *character != '\0'; character++)
+		{
+			if (IS_HIGHBIT_SET(*character))
+				*character = '?';
+		}
+	}
+	add_text(row, requester);
+}
+
+Datum
+pg_leader_get_history(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	HistoryEntry *entries = palloc(sizeof(HistoryEntry) * HISTORY_SIZE);
+	int			count;
+	Row			row;
+
+	sql_functions_check_running();
+	InitMaterializedSRF(fcinfo, 0);
+	begin_row(fcinfo, &row);
+
+	count = history_read(&shared_state->history, entries);
+	for (int i = 0; i < count; i++)
+	{
+		HistoryEntry *entry = &entries[i];
+
+		row.next = 0;
+		add_datum(&row, Int64GetDatum((int64) entry->number));
+		add_datum(&row, TimestampTzGetDatum(entry->changed_at));
+		add_datum(&row, Int64GetDatum((int64) entry->term));
+		add_text(&row, history_role_word(entry->old_role));
+		add_text(&row, history_role_word(entry->new_role));
+		add_id(&row, entry->old_leader_id);
+		add_id(&row, entry->leader_id);
+		add_text(&row, entry->reason);
+		add_requester(&row, entry->requested_by);
 		tuplestore_puttuple(result->setResult, finish_row(&row));
 	}
 	return (Datum) 0;

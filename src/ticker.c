@@ -54,6 +54,9 @@
 /* How often to look whether the state file is still in its place. */
 #define STORAGE_CHECK_NS		NS_PER_S
 
+/* The core keeps no more, and most entries bring none. */
+#define EVENTS_PER_ENTRY		32
+
 /* Messages taken from the inbox before timers get their turn. */
 #define MESSAGES_PER_TURN(node_count)	Max(4 * (node_count), 64)
 
@@ -66,7 +69,10 @@ typedef struct Ticker
 	pg_prng_state prng;
 	MemoryContext turn_context; /* reset after each turn of the main loop */
 	LogLines	lines;
+	HistoryWriter history;
+	const ControlCall *call;	/* an operator's, while it is carried out */
 
+	bool		pipeline_broken;	/* receiver or sender has gone */
 	bool		mirror_pending; /* the other slot is out of date */
 	bool		file_lost;		/* deleted or replaced under our feet */
 	uint64		storage_checked_ns;
@@ -95,10 +101,14 @@ draw(void)
  * stranger does no harm.
  */
 static void
-end_lease_at_exit(int code, Datum arg)
+end_at_exit(int code, Datum arg)
 {
 	lease_cell_revoke(&shared_state->lease,
 					  lease_cell_term(&shared_state->lease));
+	history_end(&ticker.history, ticker.published_view.term,
+				ticker.pipeline_broken ? "receiver or sender has gone" :
+				code == 0 ? "ticker process has ended" :
+				"ticker process has failed");
 
 	if (!LWLockConditionalAcquire(shared_state->lock, LW_EXCLUSIVE))
 		return;
@@ -330,6 +340,7 @@ publish(const RaftView *view, bool force)
 static void
 leave_broken_pipeline(void)
 {
+	ticker.pipeline_broken = !ShutdownRequestPending;
 	proc_exit(ShutdownRequestPending ? 0 : 1);
 }
 
@@ -356,6 +367,13 @@ send_messages(void)
 	}
 }
 
+/* Who has asked for what the core does now; NULL: nobody. */
+static const char *
+requested_by(void)
+{
+	return ticker.call != NULL ? ticker.call->requested_by : NULL;
+}
+
 /*
  * Drain the core after an entry: the contract of raft.h.  The order of these
  * steps is what the safety of votes and leases rests on.
@@ -365,7 +383,8 @@ carry_out(bool force_publish)
 {
 	RaftView	view;
 	RaftDurable durable;
-	RaftEvent	event;
+	RaftEvent	events[EVENTS_PER_ENTRY];
+	int			count = 0;
 
 	raft_view(ticker.node, &view);
 	lower_lease(&view);
@@ -376,12 +395,21 @@ carry_out(bool force_publish)
 		lower_lease(&view);
 	}
 	raise_lease(&view);
+
+	/* Before it is published, so that whoever waits for that finds it told. */
+	while (count < EVENTS_PER_ENTRY &&
+		   raft_next_event(ticker.node, &events[count]))
+		history_event(&ticker.history, &events[count++], requested_by());
+	history_flush(&ticker.history);
+
 	publish(&view, force_publish);
 	send_messages();
 
 	/* Last, as the log may be slow. */
-	while (raft_next_event(ticker.node, &event))
-		log_lines_event(&ticker.lines, &event);
+	if (ticker.call != NULL)
+		log_lines_call(&ticker.lines, ticker.call);
+	for (int i = 0; i < count; i++)
+		log_lines_event(&ticker.lines, &events[i]);
 }
 
 /*
@@ -448,52 +476,85 @@ tell_unfitness(int peer_id, uint64 now_ns)
 	strlcpy(shared_state->control.detail, detail.data, SHARED_NOTE_SIZE);
 }
 
+/* Copy what an SQL function asks for; false: nothing new. */
+static bool
+take_call(ControlCall *call)
+{
+	ControlSlot *control = &shared_state->control;
+	uint64		word = pg_atomic_read_u64(&control->request);
+
+	call->number = CONTROL_WORD_NUMBER(word);
+	if (call->number == pg_atomic_read_u64(&control->answer_sequence))
+		return false;
+	call->request = CONTROL_WORD_REQUEST(word);
+	call->argument = CONTROL_WORD_ARGUMENT(word);
+	call->result = RAFT_INVALID;
+	call->detail = control->detail;
+
+	pg_read_barrier();
+	if (pg_atomic_read_u64(&control->requester_number) == call->number)
+	{
+		pg_read_barrier();
+		strlcpy(call->requested_by, control->requester,
+				HISTORY_REQUESTER_SIZE);
+		pg_read_barrier();
+	}
+	if (pg_atomic_read_u64(&control->requester_number) != call->number)
+		call->request = CONTROL_NONE;	/* nobody waits any more */
+	return true;
+}
+
 /* Carry out what an SQL function asked for, and answer. */
 static void
 serve_request(void)
 {
 	ControlSlot *control = &shared_state->control;
-	uint64		word = pg_atomic_read_u64(&control->request);
-	uint64		number = CONTROL_WORD_NUMBER(word);
+	ControlCall call = {0};
 	RaftView	before;
 	RaftView	after;
-	RaftResult	result = RAFT_INVALID;
 	uint64		now_ns;
 
-	if (number == pg_atomic_read_u64(&control->answer_sequence))
+	if (!take_call(&call))
 		return;
 
 	raft_view(ticker.node, &before);
 	now_ns = clock_now_ns();
-	switch (CONTROL_WORD_REQUEST(word))
+	switch (call.request)
 	{
 		case CONTROL_STEP_DOWN:
-			result = raft_step_down(ticker.node, RAFT_REASON_STEP_DOWN,
-									now_ns, draw());
+			call.result = raft_step_down(ticker.node, RAFT_REASON_STEP_DOWN,
+										 now_ns, draw());
 			break;
 		case CONTROL_TRANSFER:
-			result = raft_transfer(ticker.node, CONTROL_WORD_ARGUMENT(word),
-								   now_ns, draw());
-			if (result == RAFT_NOT_FIT)
-				tell_unfitness(CONTROL_WORD_ARGUMENT(word), now_ns);
+			call.result = raft_transfer(ticker.node, call.argument,
+										now_ns, draw());
+			if (call.result == RAFT_NOT_FIT)
+				tell_unfitness(call.argument, now_ns);
 			break;
 		case CONTROL_FORGET_STATE:
-			result = raft_forget_state(ticker.node, now_ns, draw());
-			if (result == RAFT_OK)
+			call.result = raft_forget_state(ticker.node, now_ns, draw());
+			if (call.result == RAFT_OK)
+			{
 				log_lines_forget_requested(&ticker.lines);
+				history_forget_requested(&ticker.history, before.term,
+										 call.requested_by);
+			}
 			break;
 		case CONTROL_NONE:
 			break;				/* nobody waits any more */
 	}
-	finish_entry(result);
+	if (call.request != CONTROL_NONE)
+		ticker.call = &call;
+	finish_entry(call.result);
+	ticker.call = NULL;
 
 	raft_view(ticker.node, &after);
-	control->result = result;
+	control->result = call.result;
 	control->wait_ns = diagnosis_elapsed_ns(now_ns, after.forget_at_ns);
 	control->successor = before.successor;
 	control->term = before.term;
 	pg_write_barrier();
-	pg_atomic_write_u64(&control->answer_sequence, number);
+	pg_atomic_write_u64(&control->answer_sequence, call.number);
 	ConditionVariableBroadcast(&control->answered);
 }
 
@@ -675,6 +736,7 @@ start_node(uint64 session)
 {
 	RaftConfig	config = {0};
 	RaftDurable durable = {0};
+	RaftView	view;
 	StateVerdict verdict;
 	char		note[SHARED_NOTE_SIZE] = "";
 	uint64		now_ns;
@@ -707,6 +769,9 @@ start_node(uint64 session)
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("state file \"%s\" holds values out of range",
 						disk_path())));
+	raft_view(ticker.node, &view);
+	history_begin(&ticker.history, &shared_state->history, config_node_id,
+				  &view);
 	log_lines_begin(&ticker.lines, ticker.node, config_node_id,
 					ticker.node_count, now_ns);
 	finish_entry(RAFT_OK);
@@ -797,7 +862,7 @@ pg_leader_ticker_main(Datum main_arg)
 	 * for another, its former leadership has to be over.
 	 */
 	lease_cell_clear(&shared_state->lease);
-	before_shmem_exit(end_lease_at_exit, (Datum) 0);
+	before_shmem_exit(end_at_exit, (Datum) 0);
 
 	disk_start();
 	segment = queues_attach(DatumGetUInt32(main_arg));

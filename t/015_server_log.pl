@@ -56,8 +56,9 @@ $cluster->wait_for(
 		  ->query('SELECT pg_leader_step_down()');
 	},
 	'a leader to step down');
-$cluster->wait_for_log($leader,
-	qr/LOG:  user "[^"]+" asks node $leader to step down as leader\n/,
+$cluster->wait_for_log(
+	$leader,
+	qr/LOG:  node $leader was asked to step down as leader by user "[^"]+", database "postgres", client local, process \d+, application "[^"]*"\n/,
 	$from[$leader]);
 $cluster->wait_for_log(
 	$leader,

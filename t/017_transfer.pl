@@ -85,7 +85,7 @@ foreach my $target (1, 2, 0, 2, 1, 0)
 my ($old, $term, $next_term, @from) = transfer(2);
 $cluster->wait_for_log(
 	$old,
-	qr/LOG:  user "[^"]+" asks node $old to hand leadership over to node 2\n/,
+	qr/LOG:  node $old was asked to hand leadership over to node 2 by user "[^"]+", .*\n/,
 	$from[$old]);
 $cluster->wait_for_log(
 	$old,

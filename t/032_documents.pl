@@ -103,7 +103,8 @@ my @views = lines_of(
 		AND d.refobjid = e.oid AND d.deptype = 'e'
 		AND e.extname = 'pg_leader'
 	  ORDER BY 1});
-is("@views", 'pg_leader_peers pg_leader_status', 'the views');
+is("@views", 'pg_leader_history pg_leader_peers pg_leader_status',
+	'the views');
 
 my %columns;
 foreach my $view (@views)

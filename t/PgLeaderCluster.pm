@@ -463,6 +463,10 @@ The PgLeaderSession to node $id.
 
 Rows of the answer, as lists.  Dies if there is none.
 
+=item $cluster->records($id, $sql)
+
+The same as hashes.
+
 =item $cluster->value($id, $sql)
 
 First column of the first row.
@@ -547,7 +551,7 @@ restart use try_status(), which returns undef then.
 
 =cut
 
-sub _records
+sub records
 {
 	my ($self, $id, $sql) = @_;
 
@@ -560,7 +564,7 @@ sub _records
 sub status
 {
 	my ($self, $id) = @_;
-	return $self->_records($id, 'SELECT * FROM pg_leader_status')->[0];
+	return $self->records($id, 'SELECT * FROM pg_leader_status')->[0];
 }
 
 sub try_status
@@ -578,7 +582,7 @@ sub peers
 
 	my @peers;
 	$peers[ $_->{node_id} ] = $_
-	  foreach @{ $self->_records($id, 'SELECT * FROM pg_leader_peers') };
+	  foreach @{ $self->records($id, 'SELECT * FROM pg_leader_peers') };
 	return \@peers;
 }
 
