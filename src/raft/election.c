@@ -28,6 +28,21 @@ election_arm(RaftNode *node)
 }
 
 /*
+ * The settings have changed: a timer that was set under longer ones must not
+ * outlast them, or who hears no leader waits on as if nothing had been
+ * changed.  It only ever comes forward, and no promise moves with it: what
+ * that forbids is still forbidden when the timer fires.
+ */
+void
+election_cap_deadline(RaftNode *node)
+{
+	uint64_t	latest = node->now_ns + succession_timeout_ns(node);
+
+	if (node->role == RAFT_FOLLOWER && node->election_deadline_ns > latest)
+		node->election_deadline_ns = latest;
+}
+
+/*
  * The timer of a node that starts.  After a birth there was no leader to be
  * waited for; after a restart there may be one, and nobody may campaign
  * before the silence ends.

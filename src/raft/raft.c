@@ -786,6 +786,7 @@ raft_reconfigure(RaftNode *node, const RaftTimings *timings, uint64_t now_ns,
 		handover_resign(node, succession_first(node), RAFT_REASON_STEP_DOWN);
 	else if (node->role != RAFT_FOLLOWER && timings->priority == 0)
 		election_become_follower(node, RAFT_REASON_STEP_DOWN);
+	election_cap_deadline(node);
 	return RAFT_OK;
 }
 

@@ -222,6 +222,7 @@ extern void election_adopt_term(RaftNode *node, uint64_t term,
 								RaftReason reason);
 extern void election_arm(RaftNode *node);
 extern void election_arm_first(RaftNode *node);
+extern void election_cap_deadline(RaftNode *node);
 extern bool election_may_campaign(const RaftNode *node);
 extern void election_expire(RaftNode *node);
 extern void election_tick(RaftNode *node);

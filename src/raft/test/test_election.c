@@ -87,6 +87,108 @@ test_promised_node_does_not_campaign(void **state)
 	core_free(&core);
 }
 
+/*
+ * A node that waits for long comes forward at a reload to shorter timeouts: by
+ * a draw of these from now on, with nobody there to set its timer anew.
+ */
+static void
+test_reload_brings_a_far_timer_forward(void **state)
+{
+	uint64_t	first = UINT64_MAX;
+	uint64_t	last = 0;
+	int			i;
+
+	(void) state;
+	for (i = 0; i < 200; i++)
+	{
+		Core		core;
+		RaftTimings timings = core_timings();
+		uint64_t	waited;
+
+		core_start_member(&core, 0, 3, 5);
+		core.draw = (uint64_t) i * 1000;
+		timings.election_timeout_min_ns = SECONDS(60);
+		timings.election_timeout_max_ns = SECONDS(3000);
+		assert_int_equal(core_reconfigure(&core, &timings), RAFT_OK);
+
+		/* Its leader asks for a vote: no promise is left, but a far timer. */
+		core_heartbeat(&core, 1, 6, 1);
+		core_ask_vote(&core, 1, 7);
+		assert_true(core_granted(&core, VOTE_REPLY, 1));
+		core_run_until(&core, core.now_ns + SECONDS(59));
+		assert_int_equal(raft_counters(core.raft)->pre_votes_begun, 0);
+
+		timings = core_timings();
+		assert_int_equal(core_reconfigure(&core, &timings), RAFT_OK);
+		waited = core.now_ns;
+		core_run_until_role(&core, RAFT_PRE_CANDIDATE);
+		waited = core.now_ns - waited;
+		if (waited < first)
+			first = waited;
+		if (waited > last)
+			last = waited;
+		core_free(&core);
+	}
+	assert_true(first >= TIMEOUT_MIN_NS && first < TIMEOUT_MIN_NS + MS(50));
+	assert_true(last <= TIMEOUT_MAX_NS && last > TIMEOUT_MAX_NS - MS(50));
+}
+
+/* Longer timeouts do not put off a timer that runs; nor does a second reload. */
+static void
+test_reload_never_puts_a_timer_off(void **state)
+{
+	Core		core;
+	RaftTimings timings = core_timings();
+	uint64_t	deadline_ns;
+	int			i;
+
+	(void) state;
+	core_start_member(&core, 0, 3, 5);
+	core_heartbeat(&core, 1, 5, 1);
+	core_run_until(&core, core.now_ns + MS(990));
+	assert_int_equal(core_view(&core).leader_id, 1);
+	for (i = 0; i < 10; i++)
+	{
+		timings.election_timeout_min_ns += MS(500);
+		timings.election_timeout_max_ns += MS(1000);
+		assert_int_equal(core_reconfigure(&core, &timings), RAFT_OK);
+	}
+	deadline_ns = core.now_ns + TIMEOUT_MAX_NS - MS(990);
+	core_run_until_role(&core, RAFT_PRE_CANDIDATE);
+	assert_true(core.now_ns <= deadline_ns);
+	core_free(&core);
+}
+
+/* The timer comes forward; the promise, which forbids candidacy, does not. */
+static void
+test_reload_keeps_the_promise(void **state)
+{
+	Core		core;
+	RaftTimings timings = core_timings();
+	uint64_t	promised_until_ns;
+
+	(void) state;
+	core_start_member(&core, 0, 3, 5);
+	timings.election_timeout_min_ns = SECONDS(10);
+	timings.election_timeout_max_ns = SECONDS(100);
+	assert_int_equal(core_reconfigure(&core, &timings), RAFT_OK);
+	core_heartbeat(&core, 1, 5, 1);
+	promised_until_ns = core_view(&core).promised_until_ns;
+
+	timings = core_timings();
+	assert_int_equal(core_reconfigure(&core, &timings), RAFT_OK);
+	assert_true(core_view(&core).promised_until_ns == promised_until_ns);
+	core_run_until(&core, core.now_ns + TIMEOUT_MAX_NS);
+	assert_int_equal(core_view(&core).leader_id, RAFT_NO_NODE);
+	core_run_until(&core, promised_until_ns - 1);
+	assert_int_equal(raft_counters(core.raft)->pre_votes_begun, 0);
+	core_ask_vote(&core, 2, 6);
+	assert_true(core_refused(&core, VOTE_REPLY, 2, RAFT_REFUSAL_PROMISED));
+	core_run_until(&core, promised_until_ns + TIMEOUT_MAX_NS);
+	assert_true(raft_counters(core.raft)->pre_votes_begun >= 1);
+	core_free(&core);
+}
+
 static void
 test_priority_zero_votes_but_does_not_campaign(void **state)
 {
@@ -954,6 +1056,9 @@ main(void)
 		cmocka_unit_test(test_election_timeout_is_drawn_between_its_bounds),
 		cmocka_unit_test(test_heartbeats_put_off_the_election),
 		cmocka_unit_test(test_promised_node_does_not_campaign),
+		cmocka_unit_test(test_reload_brings_a_far_timer_forward),
+		cmocka_unit_test(test_reload_never_puts_a_timer_off),
+		cmocka_unit_test(test_reload_keeps_the_promise),
 		cmocka_unit_test(test_priority_zero_votes_but_does_not_campaign),
 		cmocka_unit_test(test_candidate_of_priority_zero_gives_up),
 		cmocka_unit_test(test_pre_vote_asks_all_and_spends_no_term),
