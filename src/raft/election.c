@@ -194,6 +194,8 @@ reply_to_candidate(RaftNode *node, const RaftMessage *message,
 		reply.flags |= RAFT_FLAG_GRANTED;
 	if (refusal == RAFT_REFUSAL_PROMISED)
 		reply.promise_ns = node->promise_until_ns - node->now_ns;
+	if (refusal == RAFT_REFUSAL_SILENT)
+		reply.promise_ns = node->silent_until_ns - node->now_ns;
 	outbox_send(node, &reply);
 }
 
@@ -309,9 +311,17 @@ send_request(RaftNode *node, int32_t to)
 	outbox_send(node, &request);
 }
 
+/* For the sake of a promise, or of a silence that stands for one: it ends. */
+static bool
+is_refused_for_a_time(const RaftPeer *peer)
+{
+	return peer->refusal == RAFT_REFUSAL_PROMISED ||
+		peer->refusal == RAFT_REFUSAL_SILENT;
+}
+
 /*
  * Ask everybody who has neither granted nor refused yet, and again those who
- * refused for the sake of a promise that is over by now.
+ * refused for a time that is over by now.
  */
 static void
 send_requests(RaftNode *node)
@@ -324,7 +334,7 @@ send_requests(RaftNode *node)
 
 		if (i == node->config.node_id || quorum_set_has(&node->granted_by, i))
 			continue;
-		if (peer->refusal == RAFT_REFUSAL_PROMISED &&
+		if (is_refused_for_a_time(peer) &&
 			node->now_ns >= peer->ask_again_ns)
 			peer->refusal = RAFT_REFUSAL_NONE;
 		if (peer->refusal == RAFT_REFUSAL_NONE)
@@ -447,7 +457,7 @@ is_refused_by_too_many(const RaftNode *node)
 
 		if (i == node->config.node_id || peer->refusal == RAFT_REFUSAL_NONE ||
 			quorum_set_has(&node->granted_by, i) ||
-			(peer->refusal == RAFT_REFUSAL_PROMISED &&
+			(is_refused_for_a_time(peer) &&
 			 peer->ask_again_ns < node->round_deadline_ns))
 			continue;
 		refused++;

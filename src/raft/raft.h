@@ -208,7 +208,8 @@ typedef struct RaftMessage
 								 * heartbeat its sender grants nobody else;
 								 * HEARTBEAT: the leader's own promise, for
 								 * information; refusals: what is left of the
-								 * promise that forbids the vote */
+								 * promise, or of the silence, that forbids
+								 * the vote */
 	int32_t		rank;			/* HEARTBEAT: addressee's rank as successor,
 								 * from 0, or RAFT_NO_RANK */
 	uint32_t	rank_epoch;		/* HEARTBEAT: grows whenever ranks change */

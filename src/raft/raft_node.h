@@ -79,7 +79,8 @@ typedef struct RaftPeer
 
 	/* Answer to the latest candidacy. */
 	RaftRefusal refusal;
-	uint64_t	ask_again_ns;	/* refused as PROMISED: the promise ends then */
+	uint64_t	ask_again_ns;	/* refused as PROMISED or SILENT: that ends
+								 * then */
 
 	/* Leader's: sending time of the newest acknowledged round. */
 	uint64_t	acknowledged_ns;

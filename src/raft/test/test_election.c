@@ -264,13 +264,13 @@ test_requests_are_resent_to_the_silent(void **state)
 	core_start_member(&core, 0, 5, 5);
 	core_run_until_role(&core, RAFT_PRE_CANDIDATE);
 	core_grant(&core, 1);
-	core_refuse(&core, 2, 5, RAFT_REFUSAL_SILENT);
+	core_refuse(&core, 2, 5, RAFT_REFUSAL_STORAGE);
 	core_run_until(&core, core.now_ns + MS(6));
 	assert_int_equal(core_count_sent(&core, RAFT_MESSAGE_PRE_VOTE, 1), 0);
 	assert_int_equal(core_count_sent(&core, RAFT_MESSAGE_PRE_VOTE, 2), 0);
 	assert_int_equal(core_count_sent(&core, RAFT_MESSAGE_PRE_VOTE, 3), 1);
 	assert_int_equal(core_count_sent(&core, RAFT_MESSAGE_PRE_VOTE, 4), 1);
-	assert_int_equal(core_peer(&core, 2).refusal, RAFT_REFUSAL_SILENT);
+	assert_int_equal(core_peer(&core, 2).refusal, RAFT_REFUSAL_STORAGE);
 	assert_true(core_peer(&core, 1).granted);
 
 	core_grant(&core, 3);
@@ -724,16 +724,22 @@ test_priority_zero_outwaits_its_leader(void **state)
  * ----------
  */
 
-/* A refusal for the sake of a promise that lasts that much longer. */
+/* A refusal for that reason, a promise or a silence, which lasts that long. */
 static void
-refuse_for_a_promise(Core *core, int32_t from, uint64_t promise_ns)
+refuse_for_a_time(Core *core, int32_t from, RaftRefusal reason,
+				  uint64_t length_ns)
 {
 	RaftMessage refusal = core_answer(core, from, false);
 
-	refusal.refusal = RAFT_REFUSAL_PROMISED;
-	refusal.promise_ns = promise_ns;
+	refusal.refusal = reason;
+	refusal.promise_ns = length_ns;
 	core_receive(core, &refusal);
 }
+
+/* Either reason, of which each test shall hold. */
+static const RaftRefusal for_a_time[] = {
+	RAFT_REFUSAL_PROMISED, RAFT_REFUSAL_SILENT
+};
 
 /* As soon as a majority has become impossible, and not a refusal earlier. */
 static void
@@ -791,7 +797,7 @@ test_every_reason_to_refuse_counts(void **state)
 	{
 		Core		core;
 
-		if (refusal == RAFT_REFUSAL_PROMISED)
+		if (refusal == RAFT_REFUSAL_PROMISED || refusal == RAFT_REFUSAL_SILENT)
 			continue;
 		core_start_member(&core, 0, 3, 5);
 		core_run_until_role(&core, RAFT_PRE_CANDIDATE);
@@ -813,12 +819,12 @@ test_refusal_after_a_grant_does_not_count(void **state)
 	core_start_member(&core, 0, 5, 5);
 	core_run_until_role(&core, RAFT_PRE_CANDIDATE);
 	core_grant(&core, 1);
-	core_refuse(&core, 1, 5, RAFT_REFUSAL_SILENT);
+	core_refuse(&core, 1, 5, RAFT_REFUSAL_STORAGE);
 	assert_int_equal(core_peer(&core, 1).refusal, RAFT_REFUSAL_NONE);
-	core_refuse(&core, 2, 5, RAFT_REFUSAL_SILENT);
-	core_refuse(&core, 3, 5, RAFT_REFUSAL_SILENT);
+	core_refuse(&core, 2, 5, RAFT_REFUSAL_STORAGE);
+	core_refuse(&core, 3, 5, RAFT_REFUSAL_STORAGE);
 	assert_int_equal(core_view(&core).role, RAFT_PRE_CANDIDATE);
-	core_refuse(&core, 4, 5, RAFT_REFUSAL_SILENT);
+	core_refuse(&core, 4, 5, RAFT_REFUSAL_STORAGE);
 	assert_int_equal(core_view(&core).role, RAFT_FOLLOWER);
 	core_free(&core);
 }
@@ -832,7 +838,7 @@ test_grant_after_a_refusal_counts(void **state)
 	(void) state;
 	core_start_member(&core, 0, 3, 5);
 	core_run_until_role(&core, RAFT_PRE_CANDIDATE);
-	core_refuse(&core, 1, 5, RAFT_REFUSAL_SILENT);
+	core_refuse(&core, 1, 5, RAFT_REFUSAL_STORAGE);
 	core_grant(&core, 1);
 	assert_int_equal(core_view(&core).role, RAFT_CANDIDATE);
 	core_free(&core);
@@ -848,10 +854,10 @@ test_refusals_of_the_pre_vote_do_not_count_for_the_vote(void **state)
 	(void) state;
 	core_start_member(&core, 0, 5, 5);
 	core_run_until_role(&core, RAFT_PRE_CANDIDATE);
-	core_refuse(&core, 1, 5, RAFT_REFUSAL_SILENT);
-	core_refuse(&core, 2, 5, RAFT_REFUSAL_SILENT);
+	core_refuse(&core, 1, 5, RAFT_REFUSAL_STORAGE);
+	core_refuse(&core, 2, 5, RAFT_REFUSAL_STORAGE);
 	late = core_answer(&core, 1, false);
-	late.refusal = RAFT_REFUSAL_SILENT;
+	late.refusal = RAFT_REFUSAL_STORAGE;
 	core_grant(&core, 3);
 	core_grant(&core, 4);
 	assert_int_equal(core_view(&core).role, RAFT_CANDIDATE);
@@ -882,19 +888,18 @@ test_refusal_of_a_higher_term_is_no_failed_round(void **state)
 
 /* Not before, as it would be in vain; but then at once. */
 static void
-test_promised_voter_is_asked_again_when_it_is_free(void **state)
+ask_again_when_it_is_free(RaftRefusal reason)
 {
 	Core		core;
 	uint64_t	refused_ns;
 
-	(void) state;
 	core_start_member(&core, 0, 3, 5);
 	core_run_until_role(&core, RAFT_PRE_CANDIDATE);
 	refused_ns = core.now_ns;
-	refuse_for_a_promise(&core, 1, MS(61));
-	refuse_for_a_promise(&core, 2, MS(91));
+	refuse_for_a_time(&core, 1, reason, MS(61));
+	refuse_for_a_time(&core, 2, reason, MS(91));
 	assert_int_equal(core_view(&core).role, RAFT_PRE_CANDIDATE);
-	assert_int_equal(core_peer(&core, 1).refusal, RAFT_REFUSAL_PROMISED);
+	assert_int_equal(core_peer(&core, 1).refusal, reason);
 	core_run_until(&core, refused_ns + MS(61) - 1);
 	assert_int_equal(core_count_sent(&core, RAFT_MESSAGE_PRE_VOTE, ANYBODY), 0);
 
@@ -903,13 +908,13 @@ test_promised_voter_is_asked_again_when_it_is_free(void **state)
 	assert_int_equal(core_count_sent(&core, RAFT_MESSAGE_PRE_VOTE, 1), 1);
 	assert_int_equal(core_count_sent(&core, RAFT_MESSAGE_PRE_VOTE, 2), 0);
 	assert_int_equal(core_peer(&core, 1).refusal, RAFT_REFUSAL_NONE);
-	assert_int_equal(core_peer(&core, 2).refusal, RAFT_REFUSAL_PROMISED);
+	assert_int_equal(core_peer(&core, 2).refusal, reason);
 	core_grant(&core, 1);
 	assert_int_equal(core_view(&core).role, RAFT_CANDIDATE);
 
 	/* The same in the candidacy proper. */
 	refused_ns = core.now_ns;
-	refuse_for_a_promise(&core, 2, MS(31));
+	refuse_for_a_time(&core, 2, reason, MS(31));
 	core_run_until(&core, refused_ns + MS(31) - 1);
 	assert_int_equal(core_count_sent(&core, RAFT_MESSAGE_VOTE, 2), 0);
 	assert_true(core_count_sent(&core, RAFT_MESSAGE_VOTE, 1) >= 5);
@@ -918,36 +923,56 @@ test_promised_voter_is_asked_again_when_it_is_free(void **state)
 	core_free(&core);
 }
 
-/* One whose promise outlasts the round is as good as lost for it. */
+static void
+test_promised_voter_is_asked_again_when_it_is_free(void **state)
+{
+	(void) state;
+	ask_again_when_it_is_free(RAFT_REFUSAL_PROMISED);
+}
+
+static void
+test_silent_voter_is_asked_again_when_it_speaks(void **state)
+{
+	(void) state;
+	ask_again_when_it_is_free(RAFT_REFUSAL_SILENT);
+}
+
+/* One whose promise or silence outlasts the round is as good as lost for it. */
 static void
 test_promise_that_outlasts_the_round(void **state)
 {
 	Core		core;
+	int			kind;
 	int			within;
 
 	(void) state;
-	for (within = 0; within <= 1; within++)
+	for (kind = 0; kind <= 1; kind++)
 	{
+		RaftRefusal reason = for_a_time[kind];
+
+		for (within = 0; within <= 1; within++)
+		{
+			core_start_member(&core, 0, 3, 5);
+			core_run_until_role(&core, RAFT_PRE_CANDIDATE);
+			refuse_for_a_time(&core, 1, reason, MS(120) - (within ? 1 : 0));
+			assert_int_equal(core_view(&core).role, RAFT_PRE_CANDIDATE);
+			refuse_for_a_time(&core, 2, reason, MS(120));
+			assert_int_equal(core_view(&core).role,
+							 within ? RAFT_PRE_CANDIDATE : RAFT_FOLLOWER);
+			core_free(&core);
+		}
+
+		/* However long it is said to be. */
 		core_start_member(&core, 0, 3, 5);
 		core_run_until_role(&core, RAFT_PRE_CANDIDATE);
-		refuse_for_a_promise(&core, 1, MS(120) - (within ? 1 : 0));
-		assert_int_equal(core_view(&core).role, RAFT_PRE_CANDIDATE);
-		refuse_for_a_promise(&core, 2, MS(120));
-		assert_int_equal(core_view(&core).role,
-						 within ? RAFT_PRE_CANDIDATE : RAFT_FOLLOWER);
+		refuse_for_a_time(&core, 1, reason, UINT64_MAX);
+		refuse_for_a_time(&core, 2, reason, UINT64_MAX);
+		assert_int_equal(core_view(&core).role, RAFT_FOLLOWER);
 		core_free(&core);
 	}
-
-	/* However long it is said to be. */
-	core_start_member(&core, 0, 3, 5);
-	core_run_until_role(&core, RAFT_PRE_CANDIDATE);
-	refuse_for_a_promise(&core, 1, UINT64_MAX);
-	refuse_for_a_promise(&core, 2, UINT64_MAX);
-	assert_int_equal(core_view(&core).role, RAFT_FOLLOWER);
-	core_free(&core);
 }
 
-/* A promise that is over when the refusal arrives: it is asked in its turn. */
+/* One that is over when the refusal arrives: it is asked in its turn. */
 static void
 test_promise_that_is_over(void **state)
 {
@@ -956,8 +981,8 @@ test_promise_that_is_over(void **state)
 	(void) state;
 	core_start_member(&core, 0, 3, 5);
 	core_run_until_role(&core, RAFT_PRE_CANDIDATE);
-	refuse_for_a_promise(&core, 1, 0);
-	refuse_for_a_promise(&core, 2, 0);
+	refuse_for_a_time(&core, 1, RAFT_REFUSAL_PROMISED, 0);
+	refuse_for_a_time(&core, 2, RAFT_REFUSAL_SILENT, 0);
 	assert_int_equal(core_view(&core).role, RAFT_PRE_CANDIDATE);
 	assert_int_equal(core.sent_count, 0);
 	core_run_until(&core, core.now_ns + MS(5));
@@ -990,6 +1015,29 @@ test_refusal_tells_what_is_left_of_the_promise(void **state)
 	core_ask_vote(&core, 2, 4);
 	assert_true(core_refused(&core, VOTE_REPLY, 2, RAFT_REFUSAL_TERM));
 	assert_int_equal(core_sent(&core, VOTE_REPLY, 2)->promise_ns, 0);
+	core_free(&core);
+}
+
+static void
+test_refusal_tells_what_is_left_of_the_silence(void **state)
+{
+	Core		core;
+
+	(void) state;
+	core_start_member(&core, 0, 3, 5);
+	core_heartbeat(&core, 1, 5, 1);
+	core_restart(&core, MS(50));
+	core_meet_peers(&core);
+	core.now_ns += MS(300);
+	core_ask_pre_vote(&core, 2, 6);
+	assert_true(core_refused(&core, RAFT_MESSAGE_PRE_VOTE_REPLY, 2,
+							 RAFT_REFUSAL_SILENT));
+	assert_int_equal(core_sent(&core, RAFT_MESSAGE_PRE_VOTE_REPLY, 2)->promise_ns,
+					 PROMISE_NS - MS(300));
+	core.now_ns += MS(550) - 1;
+	core_ask_vote(&core, 2, 6);
+	assert_true(core_refused(&core, VOTE_REPLY, 2, RAFT_REFUSAL_SILENT));
+	assert_int_equal(core_sent(&core, VOTE_REPLY, 2)->promise_ns, 1);
 	core_free(&core);
 }
 
@@ -1088,6 +1136,8 @@ main(void)
 		cmocka_unit_test(test_refusals_of_the_pre_vote_do_not_count_for_the_vote),
 		cmocka_unit_test(test_refusal_of_a_higher_term_is_no_failed_round),
 		cmocka_unit_test(test_promised_voter_is_asked_again_when_it_is_free),
+		cmocka_unit_test(test_silent_voter_is_asked_again_when_it_speaks),
+		cmocka_unit_test(test_refusal_tells_what_is_left_of_the_silence),
 		cmocka_unit_test(test_promise_that_outlasts_the_round),
 		cmocka_unit_test(test_promise_that_is_over),
 		cmocka_unit_test(test_refusal_tells_what_is_left_of_the_promise),
