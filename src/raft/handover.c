@@ -101,8 +101,8 @@ release(RaftNode *node, const RaftMessage *message)
 	/* The promise may have outlived its term: a higher one does not end it. */
 	if (node->promise_leader == message->from && node->promise_term == term)
 		node->promise_leader = RAFT_NO_NODE;
-	if (term < node->wanted.term || term == 0)
-		return false;			/* nobody leads in term 0 */
+	if (term < node->wanted.term)
+		return false;
 	if (term > node->wanted.term)
 		election_adopt_term(node, term, RAFT_REASON_HIGHER_TERM);
 

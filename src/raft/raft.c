@@ -495,6 +495,31 @@ raft_init(RaftNode *node, const RaftConfig *config, const RaftDurable *durable,
 	return RAFT_OK;
 }
 
+/* Messages that are about a term, which somebody has entered or proposes. */
+static bool
+is_about_a_term(RaftMessageType type)
+{
+	switch (type)
+	{
+		case RAFT_MESSAGE_PRE_VOTE:
+		case RAFT_MESSAGE_PRE_VOTE_REPLY:
+		case RAFT_MESSAGE_VOTE:
+		case RAFT_MESSAGE_VOTE_REPLY:
+		case RAFT_MESSAGE_HEARTBEAT:
+		case RAFT_MESSAGE_HEARTBEAT_ACK:
+		case RAFT_MESSAGE_HEARTBEAT_REJECT:
+		case RAFT_MESSAGE_TIMEOUT_NOW:
+		case RAFT_MESSAGE_RESIGN:
+			return true;
+		case RAFT_MESSAGE_PROBE:
+		case RAFT_MESSAGE_PROBE_REPLY:
+		case RAFT_MESSAGE_TERM_QUERY:
+		case RAFT_MESSAGE_TERM_REPORT:
+			break;
+	}
+	return false;
+}
+
 static bool
 message_is_plausible(const RaftNode *node, const RaftMessage *message)
 {
@@ -520,6 +545,10 @@ message_is_plausible(const RaftNode *node, const RaftMessage *message)
 		message->known_leader_term > limit ||
 		message->generation_seen > node->generation_used + RAFT_TERM_JUMP_LIMIT ||
 		message->former_generation_seen > node->generation_used + RAFT_TERM_JUMP_LIMIT)
+		return false;
+
+	/* Terms begin at 1: in 0, where nodes start, nobody campaigns or leads. */
+	if (message->subject_term == 0 && is_about_a_term(message->type))
 		return false;
 
 	/* Only a PROBE speaks to a session that its sender does not know. */

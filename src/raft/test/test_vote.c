@@ -237,6 +237,53 @@ test_forged_terms_are_dropped(void **state)
 	core_free(&core);
 }
 
+/*
+ * Nodes start in term 0, and nobody ever asked for a vote or led in it: who
+ * believed that would vote there, or promise itself to a leader of nothing.
+ */
+static void
+test_nothing_is_about_term_zero(void **state)
+{
+	RaftMessageType type;
+
+	(void) state;
+	for (type = RAFT_MESSAGE_TYPE_FIRST; type <= RAFT_MESSAGE_TYPE_LAST; type++)
+	{
+		bool		of_no_term = type >= RAFT_MESSAGE_PROBE;
+		uint64_t	term;
+
+		for (term = 0; term <= 5; term += 5)
+		{
+			Core		core;
+			RaftMessage message;
+			RaftDurable before;
+
+			core_start_member(&core, 0, 3, term);
+			before = core.disk;
+			message = core_message(&core, type, 1, term);
+			message.subject_term = 0;
+			message.nonce = 1;
+			message.round = 1;
+			message.promise_ns = PROMISE_NS;
+			message.flags = RAFT_FLAG_GRANTED;
+			message.successor = 0;
+			assert_int_equal(core_receive(&core, &message),
+							 of_no_term ? RAFT_OK : RAFT_DROPPED);
+			if (!of_no_term)
+				assert_int_equal(core.sent_count, 0);
+			assert_int_equal(core_view(&core).leader_id, RAFT_NO_NODE);
+			assert_int_equal(core_view(&core).promised_to, RAFT_NO_NODE);
+			assert_int_equal(core.disk.vote, before.vote);
+			assert_true(core.disk.generation == before.generation);
+
+			/* The first term that there is. */
+			message.subject_term = message.term = term + 1;
+			assert_int_equal(core_receive(&core, &message), RAFT_OK);
+			core_free(&core);
+		}
+	}
+}
+
 static void
 test_last_term_is_never_exceeded(void **state)
 {
@@ -539,6 +586,7 @@ main(void)
 		cmocka_unit_test(test_higher_term_gives_a_new_timeout),
 		cmocka_unit_test(test_lower_term_gets_a_reply_and_nothing_else),
 		cmocka_unit_test(test_forged_terms_are_dropped),
+		cmocka_unit_test(test_nothing_is_about_term_zero),
 		cmocka_unit_test(test_last_term_is_never_exceeded),
 		cmocka_unit_test(test_grant_is_durable_and_of_the_new_term),
 		cmocka_unit_test(test_one_vote_per_term),
