@@ -20,6 +20,7 @@ send_probe(RaftNode *node, int32_t to, uint64_t to_session, uint64_t nonce)
 
 	outbox_prepare(node, &probe, RAFT_MESSAGE_PROBE, to);
 	probe.to_session = to_session;
+	membership_tell_generation(node, &probe);
 	probe.nonce = nonce;
 	outbox_send(node, &probe);
 	node->peers[to].probe_sent_ns = node->now_ns;

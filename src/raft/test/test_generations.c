@@ -69,6 +69,48 @@ test_every_message_tells_what_was_seen(void **state)
 	core_free(&core);
 }
 
+/*
+ * To a session that is not accepted yet, all that was seen is of a former one:
+ * in the answer to its probe, and in the challenge, of which only one may
+ * arrive.
+ */
+static void
+test_stranger_is_told_of_its_former_self(void **state)
+{
+	Core		core;
+	RaftMessage probe;
+	const RaftMessage *sent;
+
+	(void) state;
+	core_start_member(&core, 0, 3, 5);
+	probe = core_message(&core, RAFT_MESSAGE_PROBE, 1, 5);
+	probe.generation = 40;
+	core_receive(&core, &probe);
+
+	/* It restarts, writes, and starts once more, with an older record. */
+	probe.from_session++;
+	core_receive(&core, &probe);
+	probe.generation = 45;
+	core_receive(&core, &probe);
+	assert_int_equal(core_sent(&core, PROBE_REPLY, 1)->former_generation_seen, 40);
+	probe.from_session++;
+	probe.generation = 41;
+	probe.stranger = true;
+	probe.challenge = 77;
+	core_receive(&core, &probe);
+
+	sent = core_sent(&core, PROBE_REPLY, 1);
+	assert_int_equal(sent->to_session, probe.from_session);
+	assert_int_equal(sent->generation_seen, 45);
+	assert_int_equal(sent->former_generation_seen, 45);
+	sent = core_sent(&core, RAFT_MESSAGE_PROBE, 1);
+	assert_int_equal(sent->nonce, 77);
+	assert_int_equal(sent->to_session, probe.from_session);
+	assert_int_equal(sent->generation_seen, 45);
+	assert_int_equal(sent->former_generation_seen, 45);
+	core_free(&core);
+}
+
 /* Who has come back is not found rolled back for ever. */
 static void
 test_recovered_node_is_believed(void **state)
@@ -145,6 +187,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_former_records_that_are_still_there_are_no_rollback),
 		cmocka_unit_test(test_every_message_tells_what_was_seen),
+		cmocka_unit_test(test_stranger_is_told_of_its_former_self),
 		cmocka_unit_test(test_recovered_node_is_believed),
 		cmocka_unit_test(test_report_dies_with_its_senders_state),
 		cmocka_unit_test(test_absurd_generation_is_dropped),
