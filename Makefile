@@ -121,6 +121,20 @@ build/flags: FORCE
 .PHONY: FORCE
 FORCE:
 
+# pg_leaderctl is a program of its own, with a Makefile of its own.
+all: pg_leaderctl
+install: install-pg_leaderctl
+uninstall: uninstall-pg_leaderctl
+clean distclean maintainer-clean: clean-pg_leaderctl
+
+.PHONY: pg_leaderctl install-pg_leaderctl uninstall-pg_leaderctl clean-pg_leaderctl
+pg_leaderctl: build/flags
+	@$(MAKE) --no-print-directory -C src/bin all
+install-pg_leaderctl: pg_leaderctl
+	@$(MAKE) --no-print-directory -C src/bin install
+uninstall-pg_leaderctl clean-pg_leaderctl:
+	@$(MAKE) --no-print-directory -C src/bin $(@:-pg_leaderctl=)
+
 else
 
 check:

@@ -38,7 +38,7 @@ passed_on=(PATH LANG TERM TMPDIR TZ MAKEFLAGS PG_CONFIG WERROR COPT with_llvm
 copy_tree()
 {
 	tar --exclude=./.git --exclude=./build --exclude='./tmp_*' \
-		--exclude='*.o' --exclude='*.so' -cf - . | tar -C "$copy" --no-same-owner -xf -
+		--exclude='*.o' --exclude='*.so' --exclude=./src/bin/pg_leaderctl -cf - . | tar -C "$copy" --no-same-owner -xf -
 }
 
 keep_logs()

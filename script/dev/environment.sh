@@ -32,7 +32,7 @@ tree_files()
 {
 	find . \( -path ./.git -o -path ./build -o -path './tmp_*' -o -path ./results -o -path ./log \) -prune \
 		-o -type f ! -name '*.o' ! -name '*.so' ! -name '*.bc' ! -name '*.a' \
-		! -path ./src/exports.list ! -path './regression.*' -printf '%P\n' | sort
+		! -path ./src/exports.list ! -path ./src/bin/pg_leaderctl ! -path './regression.*' -printf '%P\n' | sort
 }
 
 # Make the temporary installation, and put it into the environment of what

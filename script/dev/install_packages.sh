@@ -39,6 +39,8 @@ has_server_dev()
 	[ -f "$("$PG_CONFIG" --pgxs)" ] && [ -f "$("$PG_CONFIG" --includedir-server)/postgres.h" ]
 }
 
+has_libpq()		{ [ -f "$("$PG_CONFIG" --includedir)/libpq-fe.h" ]; }
+
 # need PACKAGE WHY PROBE...
 need()
 {
@@ -67,6 +69,7 @@ need_set()
 			need gcc "compiles" has_command gcc
 			need libc6-dev "the C library's headers" has_header stdio.h
 			need "postgresql-server-dev-$major" "PostgreSQL's headers and PGXS" has_server_dev
+			need libpq-dev "libpq's headers, for pg_leaderctl" has_libpq
 			need libssl-dev "included by PostgreSQL's headers" has_header openssl/ssl.h
 			;;
 		demo)

@@ -133,6 +133,18 @@ check_core_includes()
 	done
 }
 
+# A program of libpq's, to be built on a machine without the extension.
+check_program_includes()
+{
+	local file header
+	for file in src/bin/*.[ch]; do
+		for header in $(includes_of "$file"); do
+			[ -f "src/bin/$header" ] || [ ! -f "src/$header" ] || echo "$file includes $header, of the extension"
+			[[ $header != ../* ]] || echo "$file includes $header"
+		done
+	done
+}
+
 # Compiled without the server's headers, core and wire need nothing from
 # outside but four functions on memory.
 check_core_symbols()
@@ -249,6 +261,7 @@ run "typedefs.list" check_typedefs
 run "ends of lines and files" check_text
 run "layers: includes of the extension" check_extension_includes
 run "layers: includes of core and wire" check_core_includes
+run "layers: includes of pg_leaderctl" check_program_includes
 run "layers: symbols of core and wire" check_core_symbols
 run "exports of the library" check_exports
 run "shellcheck" check_shell

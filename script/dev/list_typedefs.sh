@@ -14,7 +14,9 @@ find src -name '*.c' -printf '%P\n' |
 		printf '%s\0' "$source"
 	done |
 	xargs -0 -P "$(nproc)" -I{} gcc -g -O0 -w -fno-eliminate-unused-debug-types \
-		-D_GNU_SOURCE -Isrc -isystem "$("$PG_CONFIG" --includedir-server)" -c -o "$scratch/{}.o" src/{}
+		-D_GNU_SOURCE -Isrc -isystem "$("$PG_CONFIG" --includedir-server)" \
+		-isystem "$("$PG_CONFIG" --includedir)" \
+		-isystem "$("$PG_CONFIG" --pkgincludedir)/internal" -DPG_LEADER_VERSION='""' -c -o "$scratch/{}.o" src/{}
 
 find "$scratch" -name '*.o' -exec readelf --debug-dump=info {} + |
 	awk '/DW_TAG_/ { in_typedef = /DW_TAG_typedef/ }

@@ -1,0 +1,464 @@
+/*-------------------------------------------------------------------------
+ *
+ * ctl_query.c
+ *		Asks several servers the same at once, with a time limit for all.
+ *
+ * Nothing here waits for a server but the one poll() for all of them: names
+ * are resolved by child processes, connections are made and asked by libpq's
+ * asynchronous functions, and are not blocking even to be closed.  A server
+ * that has not answered in time loses its connection, so that a late answer
+ * is not taken for one to the next question.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres_fe.h"
+
+#include <limits.h>
+#include <poll.h>
+#include <time.h>
+
+#include "ctl_query.h"
+#include "pqexpbuffer.h"
+
+/*
+ * What precedes each question, in one go with it: the extension may be in any
+ * schema.  The question's result is the third.
+ */
+static const char *const preamble =
+"SELECT pg_catalog.set_config('search_path', '', false);"
+"SELECT pg_catalog.set_config('search_path',"
+" pg_catalog.quote_ident(n.nspname), false)"
+" FROM pg_catalog.pg_extension e"
+" JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace"
+" WHERE e.extname = 'pg_leader';";
+
+int64
+ctl_query_now_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64) now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static bool
+is_under_way(const CtlNode *node)
+{
+	return node->state == CTL_RESOLVING || node->state == CTL_CONNECTING ||
+		node->state == CTL_ASKING;
+}
+
+static void
+disconnect(CtlNode *node)
+{
+	ctl_resolve_end(&node->resolver);
+	PQfinish(node->connection);
+	node->connection = NULL;
+	node->reused = false;
+}
+
+static void
+forget_answer(CtlNode *node)
+{
+	PQclear(node->result);
+	node->result = NULL;
+	pg_free(node->message);
+	pg_free(node->detail);
+	pg_free(node->hint);
+	pg_free(node->warning);
+	node->message = node->detail = node->hint = node->warning = NULL;
+	node->state = CTL_IDLE;
+}
+
+static void
+give_up(CtlNode *node, const char *message)
+{
+	const char *told = message;
+	const char *reason;
+
+	/* Where it tried to connect to is known already. */
+	if (strncmp(message, "connection to server ", strlen("connection to server ")) == 0 &&
+		(reason = strstr(message, "failed: ")) != NULL &&
+		reason - message < (ptrdiff_t) strcspn(message, "\n"))
+		told = reason + strlen("failed: ");
+
+	node->state = CTL_UNREACHABLE;
+	node->message = pnstrdup(told, strcspn(told, "\n"));
+	disconnect(node);
+}
+
+static void
+connect_to(const CtlServers *servers, CtlNode *node, const char *hostaddr)
+{
+	node->connection = ctl_servers_connect(servers, node->server, hostaddr);
+	if (!node->connection)
+		give_up(node, "out of memory");
+	else if (PQstatus(node->connection) == CONNECTION_BAD)
+		give_up(node, PQerrorMessage(node->connection));
+	else
+	{
+		/* As if PQconnectPoll() had just asked for that. */
+		node->state = CTL_CONNECTING;
+		node->awaited = POLLOUT;
+	}
+}
+
+static void
+find_and_connect(const CtlServers *servers, CtlNode *node)
+{
+	const CtlServer *server = node->server;
+
+	if (server->hostaddr || !ctl_resolve_is_needed(server->host))
+		connect_to(servers, node, NULL);
+	else if (ctl_resolve_start(&node->resolver, server->host))
+		node->state = CTL_RESOLVING;
+	else
+		give_up(node, "could not start a process to look up the host's address");
+}
+
+/* The server may have been restarted since the last time: then once more. */
+static void
+mourn(const CtlServers *servers, CtlNode *node, const char *message)
+{
+	PQclear(node->result);
+	node->result = NULL;
+	if (node->reused)
+	{
+		forget_answer(node);
+		disconnect(node);
+		find_and_connect(servers, node);
+	}
+	else
+	{
+		char	   *copy = pg_strdup(message);
+
+		forget_answer(node);
+		give_up(node, copy);
+		pg_free(copy);
+	}
+}
+
+static void
+send_query(const CtlServers *servers, CtlNode *node, const char *query)
+{
+	PQExpBuffer text = createPQExpBuffer();
+	bool		sent;
+
+	node->state = CTL_ASKING;
+	node->installed = false;
+	node->lost = false;
+	appendPQExpBuffer(text, "%s%s", preamble, query);
+	sent = PQsendQuery(node->connection, text->data) == 1;
+	destroyPQExpBuffer(text);
+	node->sent = node->sent || sent;
+	if (!sent)
+		mourn(servers, node, PQerrorMessage(node->connection));
+}
+
+static char *
+error_field(const PGresult *result, int field)
+{
+	const char *text = PQresultErrorField(result, field);
+
+	return text ? pnstrdup(text, strcspn(text, "\n")) : NULL;
+}
+
+/* The last warning is kept; whatever else a server remarks is dropped. */
+static void
+receive_notice(void *arg, const PGresult *notice)
+{
+	CtlNode    *node = arg;
+	const char *severity = PQresultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED);
+
+	if (severity && strcmp(severity, "WARNING") == 0)
+	{
+		pg_free(node->warning);
+		node->warning = error_field(notice, PG_DIAG_MESSAGE_PRIMARY);
+	}
+}
+
+static void
+continue_to_connect(const CtlServers *servers, CtlNode *node, const char *query)
+{
+	switch (PQconnectPoll(node->connection))
+	{
+		case PGRES_POLLING_READING:
+			node->awaited = POLLIN;
+			break;
+		case PGRES_POLLING_WRITING:
+			node->awaited = POLLOUT;
+			break;
+		case PGRES_POLLING_OK:
+			if (PQsetnonblocking(node->connection, 1) != 0)
+				give_up(node, PQerrorMessage(node->connection));
+			else
+				send_query(servers, node, query);
+			break;
+		default:
+			give_up(node, PQerrorMessage(node->connection));
+	}
+}
+
+static void
+take_error(CtlNode *node, const PGresult *result)
+{
+	const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+
+	node->lost = severity && strcmp(severity, "ERROR") != 0;
+	node->message = error_field(result, PG_DIAG_MESSAGE_PRIMARY);
+	node->detail = error_field(result, PG_DIAG_MESSAGE_DETAIL);
+	node->hint = error_field(result, PG_DIAG_MESSAGE_HINT);
+	if (!node->message)
+		node->message = pg_strdup("the server answered in an unexpected way");
+}
+
+/* One of the three results has come, or that of an error. */
+static void
+take_result(CtlNode *node, PGresult *result)
+{
+	bool		rows = PQresultStatus(result) == PGRES_TUPLES_OK;
+
+	if (!node->message && rows)
+	{
+		/* The last one is kept, and the second one looked at. */
+		if (node->result && !node->installed)
+			node->installed = PQntuples(result) > 0;
+		PQclear(node->result);
+		node->result = result;
+		return;
+	}
+	if (!node->message)
+		take_error(node, result);
+	PQclear(result);
+}
+
+/* All results have come. */
+static void
+conclude(CtlNode *node)
+{
+	if (!node->message)
+	{
+		node->state = CTL_ANSWERED;
+		return;
+	}
+
+	/* Then the reason is another one than an object that does not exist. */
+	if (node->result && !node->installed)
+	{
+		pg_free(node->message);
+		pg_free(node->detail);
+		pg_free(node->hint);
+		node->detail = NULL;
+		node->message = psprintf("extension \"pg_leader\" is not installed in database \"%s\"",
+								 PQdb(node->connection));
+		node->hint = pg_strdup("CREATE EXTENSION pg_leader, or name another database.");
+	}
+	PQclear(node->result);
+	node->result = NULL;
+	node->state = CTL_REFUSED;
+}
+
+static void
+continue_to_ask(const CtlServers *servers, CtlNode *node)
+{
+	PGresult   *result;
+
+	if (PQconsumeInput(node->connection) == 1 && PQflush(node->connection) >= 0)
+	{
+		while (!node->lost && !PQisBusy(node->connection))
+		{
+			result = PQgetResult(node->connection);
+			if (!result)
+			{
+				conclude(node);
+				return;
+			}
+			take_result(node, result);
+		}
+		if (!node->lost && PQstatus(node->connection) == CONNECTION_OK)
+			return;
+	}
+	mourn(servers, node,
+		  node->lost ? node->message : PQerrorMessage(node->connection));
+}
+
+static void
+start(const CtlServers *servers, CtlNode *node, const char *query,
+	  bool is_repeatable)
+{
+	forget_answer(node);
+	node->sent = false;
+	if (node->connection && PQstatus(node->connection) == CONNECTION_OK)
+	{
+		node->reused = is_repeatable;
+		send_query(servers, node, query);
+	}
+	else
+	{
+		disconnect(node);
+		find_and_connect(servers, node);
+	}
+}
+
+static struct pollfd
+awaited_of(const CtlNode *node)
+{
+	struct pollfd await = {.fd = -1};
+
+	switch (node->state)
+	{
+		case CTL_RESOLVING:
+			await.fd = node->resolver.fd;
+			await.events = POLLIN;
+			break;
+		case CTL_CONNECTING:
+			await.fd = PQsocket(node->connection);
+			await.events = node->awaited;
+			break;
+		case CTL_ASKING:
+			await.fd = PQsocket(node->connection);
+			await.events = POLLIN;
+			if (PQflush(node->connection) == 1)
+				await.events |= POLLOUT;
+			break;
+		default:
+			break;
+	}
+	return await;
+}
+
+static void
+go_on(const CtlServers *servers, CtlNode *node, const char *query)
+{
+	const char *text;
+
+	switch (node->state)
+	{
+		case CTL_RESOLVING:
+			switch (ctl_resolve_continue(&node->resolver, &text))
+			{
+				case CTL_RESOLVE_DONE:
+					connect_to(servers, node, text);
+					break;
+				case CTL_RESOLVE_FAILED:
+					give_up(node, text);
+					break;
+				default:
+					break;
+			}
+			break;
+		case CTL_CONNECTING:
+			(void) PQsetNoticeReceiver(node->connection, receive_notice, node);
+			continue_to_connect(servers, node, query);
+			break;
+		case CTL_ASKING:
+			continue_to_ask(servers, node);
+			break;
+		default:
+			break;
+	}
+}
+
+/* False: nothing is under way any more, or the time is over. */
+static bool
+wait_and_go_on(const CtlServers *servers, CtlNode *nodes, int count,
+			   const char *query, int64 deadline_us)
+{
+	struct pollfd *awaited = pg_malloc(count * sizeof(struct pollfd));
+	bool		under_way = false;
+	int64		left_us;
+	int			i;
+
+	for (i = 0; i < count; i++)
+	{
+		awaited[i] = awaited_of(&nodes[i]);
+		under_way = under_way || is_under_way(&nodes[i]);
+	}
+
+	left_us = deadline_us - ctl_query_now_us();
+	under_way = under_way && left_us > 0;
+	if (under_way &&
+		poll(awaited, count, (int) Min((left_us + 999) / 1000, INT_MAX)) > 0)
+	{
+		for (i = 0; i < count; i++)
+		{
+			if (awaited[i].revents != 0)
+				go_on(servers, &nodes[i], query);
+		}
+	}
+	pg_free(awaited);
+	return under_way;
+}
+
+static void
+end_question(CtlNode *node, int64 limit_us)
+{
+	static const char *const missing[] = {
+		[CTL_RESOLVING] = "address of the host not found",
+		[CTL_CONNECTING] = "no connection",
+		[CTL_ASKING] = "no answer",
+	};
+	char	   *message;
+
+	message = psprintf("%s within %g s", missing[node->state],
+					   (limit_us + 500) / 1000 / 1000.0);
+	forget_answer(node);
+	give_up(node, message);
+	pg_free(message);
+}
+
+static void
+ask(const CtlServers *servers, CtlNode *nodes, int count, const char *query,
+	bool is_repeatable, int64 deadline_us, CtlSettled settled, const void *about)
+{
+	int64		limit_us = deadline_us - ctl_query_now_us();
+	bool		enough = false;
+	int			i;
+
+	ctl_resolve_collect();
+	for (i = 0; i < count; i++)
+		start(servers, &nodes[i], query, is_repeatable);
+
+	while (!enough && wait_and_go_on(servers, nodes, count, query, deadline_us))
+		enough = settled && settled(nodes, count, about);
+
+	for (i = 0; i < count; i++)
+	{
+		if (!is_under_way(&nodes[i]))
+			continue;
+		if (enough)
+		{
+			disconnect(&nodes[i]);
+			forget_answer(&nodes[i]);
+		}
+		else
+			end_question(&nodes[i], limit_us);
+	}
+}
+
+void
+ctl_query_ask(const CtlServers *servers, CtlNode *nodes, int count,
+			  const char *query, int64 deadline_us, CtlSettled settled,
+			  const void *about)
+{
+	ask(servers, nodes, count, query, true, deadline_us, settled, about);
+}
+
+void
+ctl_query_act(const CtlServers *servers, CtlNode *node, const char *statement,
+			  int64 deadline_us)
+{
+	ask(servers, node, 1, statement, false, deadline_us, NULL, NULL);
+}
+
+void
+ctl_query_end(CtlNode *nodes, int count)
+{
+	int			i;
+
+	for (i = 0; i < count; i++)
+	{
+		disconnect(&nodes[i]);
+		forget_answer(&nodes[i]);
+	}
+}
