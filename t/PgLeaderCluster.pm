@@ -410,6 +410,32 @@ sub power_off
 	return;
 }
 
+=item $cluster->freeze($id), $cluster->thaw($id)
+
+Stops all processes of a node by SIGSTOP, as if its machine hung: it keeps its
+connections, and says nothing.  It counts as running; do not ask it.
+
+=cut
+
+sub freeze
+{
+	my ($self, $id) = @_;
+	my $node = $self->{nodes}[$id];
+
+	$self->_forget_session($id);
+	kill 'STOP', $node->{_pid};
+	kill 'STOP', _processes_in($node->data_dir);
+	return;
+}
+
+sub thaw
+{
+	my ($self, $id) = @_;
+
+	kill 'CONT', _processes_in($self->{nodes}[$id]->data_dir);
+	return;
+}
+
 sub _await_end
 {
 	my ($self, $id) = @_;

@@ -10,20 +10,17 @@
  */
 #include "postgres_fe.h"
 
-#include <sys/ioctl.h>
-#include <time.h>
-#include <unistd.h>
-
 #include "common/logging.h"
 #include "ctl_commands.h"
 #include "ctl_json.h"
 #include "ctl_print.h"
+#include "ctl_watch.h"
 
-/* Between two looks of "wait". */
-#define WAIT_PAUSE_US			INT64CONST(200000)
+/* Between two questions of "wait" to a node, unless the node itself waits. */
+#define WAIT_INTERVAL_US		INT64CONST(100000)
 
-/* Where a look goes: to a file, or to memory first. */
-typedef CtlExit (*Look) (Ctl *ctl, FILE *file, int width);
+/* How long a node itself waits for a leader at most. */
+#define WAIT_IN_SERVER_US		INT64CONST(1000000)
 
 /* --- asking --------------------------------------------------------------- */
 
@@ -94,100 +91,18 @@ look_at_peers(Ctl *ctl, FILE *file, int width)
 	return answered == ctl->count ? CTL_YES : CTL_NO;
 }
 
-/* Size of the terminal; zeros: there is none, or it does not tell. */
-static struct winsize
-terminal_size(void)
-{
-	struct winsize size;
-
-	if (!isatty(STDOUT_FILENO) || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0)
-		memset(&size, 0, sizeof(size));
-	return size;
-}
-
-/*
- * Over what is on the terminal, line by line: nothing flickers.  What does not
- * fit is left out, as the terminal would scroll.
- */
-static void
-redraw(const char *text)
-{
-	struct winsize size = terminal_size();
-	int			rows = 0;
-	const char *end;
-
-	fputs("\033[H", stdout);
-	for (; *text; text = end)
-	{
-		end = text + strcspn(text, "\n");
-		rows += 1 + (size.ws_col > 0 ? (int) Max(0, end - text - 1) / size.ws_col : 0);
-		if (size.ws_row > 0 && rows >= size.ws_row)
-			break;
-		printf("%.*s\033[K\n", (int) (end - text), text);
-		end += *end == '\n';
-	}
-	fputs("\033[J", stdout);
-}
-
-/* Looks again and again, until it is interrupted or nobody reads any more. */
-static CtlExit
-watch(Ctl *ctl, Look look, const char *title)
-{
-	bool		in_place = isatty(STDOUT_FILENO) && !ctl->json;
-	bool		first = true;
-
-	for (;;)
-	{
-		int64		next_us = ctl_query_now_us() + ctl->watch_us;
-		int64		left_us;
-		char	   *text = NULL;
-		size_t		length = 0;
-		FILE	   *memory = open_memstream(&text, &length);
-		time_t		now = time(NULL);
-		struct tm	local;
-		char		clock[64] = "";
-
-		if (!memory)
-		{
-			pg_log_error("out of memory");
-			return CTL_CANNOT_TELL;
-		}
-		if (!ctl->json && localtime_r(&now, &local))
-		{
-			strftime(clock, sizeof(clock), "%Y-%m-%d %H:%M:%S", &local);
-			fprintf(memory, "%s  (every %g s)  %s\n\n", title,
-					ctl->watch_us / 1000000.0, clock);
-		}
-		(void) look(ctl, memory, terminal_size().ws_col);
-		fclose(memory);
-
-		if (in_place)
-			redraw(text);
-		else
-			printf("%s%s", first || ctl->json ? "" : "\n", text);
-		free(text);
-		first = false;
-		if (fflush(stdout) != 0 || ferror(stdout))
-			return CTL_CANNOT_TELL;
-
-		left_us = next_us - ctl_query_now_us();
-		if (left_us > 0)
-			pg_usleep((long) left_us);
-	}
-}
-
 CtlExit
 ctl_commands_status(Ctl *ctl)
 {
-	return ctl->watch_us > 0 ? watch(ctl, look_at_status, "status") :
-		look_at_status(ctl, stdout, terminal_size().ws_col);
+	return ctl->watch_us > 0 ? ctl_watch(ctl, look_at_status, "status") :
+		look_at_status(ctl, stdout, ctl_watch_terminal_width());
 }
 
 CtlExit
 ctl_commands_peers(Ctl *ctl)
 {
-	return ctl->watch_us > 0 ? watch(ctl, look_at_peers, "peers") :
-		look_at_peers(ctl, stdout, terminal_size().ws_col);
+	return ctl->watch_us > 0 ? ctl_watch(ctl, look_at_peers, "peers") :
+		look_at_peers(ctl, stdout, ctl_watch_terminal_width());
 }
 
 /* --- who leads ------------------------------------------------------------ */
@@ -310,84 +225,77 @@ ctl_commands_is_leader(Ctl *ctl)
 
 /* --- waiting -------------------------------------------------------------- */
 
-/* Settled for a goal: the node that is waited for says that it leads. */
+/* A CtlSettled about the Ctl: is what is waited for true? */
 static bool
-node_leads(const CtlNode *nodes, int count, const void *about)
+is_reached(const CtlNode *nodes, int count, const void *about)
 {
 	const Ctl  *ctl = about;
-	int			i;
-
-	for (i = 0; i < count; i++)
-	{
-		if (ctl_view_is_leader(&nodes[i]) &&
-			(ctl->goal == CTL_GOAL_LEADER ||
-			 ctl_view_number(&nodes[i], CTL_STATUS_NODE_ID, -1) == ctl->node_id))
-			return true;
-	}
-	return false;
-}
-
-static bool
-is_reached(const Ctl *ctl, const CtlVerdict *verdict)
-{
-	bool		leads = verdict->leadership == CTL_LEADERSHIP_HELD;
+	CtlVerdict	verdict = ctl_view_judge(unconstify(CtlNode *, nodes), count);
+	bool		leads = verdict.leadership == CTL_LEADERSHIP_HELD;
 
 	/*
 	 * Others name a leader for a while when it has gone already.  Their word
 	 * counts if it cannot be one of those that have not answered.
 	 */
-	if (verdict->leadership == CTL_LEADERSHIP_NAMED)
-		leads = verdict->answered_count == ctl->count;
+	if (verdict.leadership == CTL_LEADERSHIP_NAMED)
+		leads = verdict.answered_count == count;
 
 	switch (ctl->goal)
 	{
 		case CTL_GOAL_LEADER:
 			return leads;
 		case CTL_GOAL_NODE:
-			return leads && verdict->leader_id == ctl->node_id;
+			return leads && verdict.leader_id == ctl->node_id;
 		case CTL_GOAL_NO_LEADER:
 			break;
 	}
-	return verdict->answered_count > 0 &&
-		verdict->leadership == CTL_LEADERSHIP_NONE;
+
+	/* Whoever has not had the time to say that it leads, may do so. */
+	return verdict.answered_count > 0 &&
+		verdict.leadership == CTL_LEADERSHIP_NONE &&
+		verdict.answered_count + verdict.refused_count +
+		verdict.unreachable_count == count;
 }
 
-/* Asks until the goal is reached or the time over; *told is the last answer. */
+/* Asks until the goal is reached or the time over; the nodes hold the answers. */
 static bool
-wait_for_goal(Ctl *ctl, CtlVerdict *told)
+wait_for_goal(Ctl *ctl)
 {
-	CtlSettled	settled = ctl->goal == CTL_GOAL_NO_LEADER ? NULL : node_leads;
-	int64		end_us = ctl_query_now_us() + ctl->timeout_us;
-	int64		limit_us = ctl->limit_us;
-	bool		first = true;
+	CtlRepetition repetition = {
+		.first_query = ctl_view_leader_query,
+		.query = ctl_view_leader_query,
+		.limit_us = ctl->limit_us,
+		.interval_us = WAIT_INTERVAL_US,
+		.end_us = PG_INT64_MAX,
+	};
+	char	   *query = NULL;
+	bool		reached;
+
+	if (ctl->timeout_us == 0)
+	{
+		(void) ask(ctl, ctl_view_leader_query, ctl->limit_us, NULL);
+		return is_reached(ctl->nodes, ctl->count, ctl);
+	}
 
 	if (ctl->timeout_us > 0)
-		limit_us = Min(limit_us, ctl->timeout_us);
-	for (;;)
 	{
-		CtlVerdict	verdict = ask(ctl, ctl_view_leader_query, limit_us, settled);
-
-		if (first || verdict.answered_count > 0)
-			*told = verdict;
-		first = false;
-		if (is_reached(ctl, &verdict))
-			return true;
-
-		if (ctl->timeout_us >= 0)
-		{
-			limit_us = Min(limit_us, end_us - ctl_query_now_us() - WAIT_PAUSE_US);
-			if (limit_us <= 0)
-				return false;
-		}
-		pg_usleep(WAIT_PAUSE_US);
+		repetition.end_us = ctl_query_now_us() + ctl->timeout_us;
+		repetition.limit_us = Min(ctl->limit_us, ctl->timeout_us);
 	}
+	if (ctl->goal == CTL_GOAL_LEADER)
+		repetition.query = query =
+			ctl_view_wait_query(Min(WAIT_IN_SERVER_US, repetition.limit_us / 2));
+	reached = ctl_query_repeat(ctl->servers, ctl->nodes, ctl->count, &repetition,
+							   is_reached, ctl);
+	pg_free(query);
+	return reached;
 }
 
 CtlExit
 ctl_commands_wait(Ctl *ctl)
 {
-	CtlVerdict	verdict;
-	bool		reached = wait_for_goal(ctl, &verdict);
+	bool		reached = wait_for_goal(ctl);
+	CtlVerdict	verdict = ctl_view_judge(ctl->nodes, ctl->count);
 	CtlExit		status = CTL_YES;
 	char	   *sentence;
 

@@ -13,30 +13,7 @@
 #include "common/logging.h"
 #include "ctl_json.h"
 #include "ctl_print.h"
-#include "fe_utils/print.h"
-#include "mb/pg_wchar.h"
-
-typedef struct Column
-{
-	const char *header;
-	char		align;			/* l or r */
-	int			source;			/* column of the answer; OWN: not from there */
-} Column;
-
-#define OWN (-1)
-
-/* Texts are not folded to less than this. */
-#define FOLDED_WIDTH_MIN 24
-
-/* A table under construction, filled row by row. */
-typedef struct Table
-{
-	const Column *columns;
-	int			column_count;
-	int			row_count;
-	int			filled;			/* cells so far */
-	char	  **cells;
-} Table;
+#include "ctl_table.h"
 
 /* --- words ---------------------------------------------------------------- */
 
@@ -132,113 +109,6 @@ summary(int count, const CtlVerdict *verdict)
 
 /* --- tables --------------------------------------------------------------- */
 
-static void
-begin_table(Table *table, const Column *columns, int column_count, int row_count)
-{
-	table->columns = columns;
-	table->column_count = column_count;
-	table->row_count = row_count;
-	table->cells = pg_malloc0(Max(1, column_count * row_count) * sizeof(char *));
-	table->filled = 0;
-}
-
-/* The table takes the text, and frees it. */
-static void
-add_cell(Table *table, char *text)
-{
-	Assert(table->filled < table->column_count * table->row_count);
-	table->cells[table->filled++] = text;
-}
-
-static void
-add_copy(Table *table, const char *text)
-{
-	add_cell(table, pg_strdup(text ? text : ""));
-}
-
-/* Columns on the screen; control characters are shown otherwise, and longer. */
-static int
-width_of(const char *text)
-{
-	int			width = 0;
-
-	while (*text)
-	{
-		int			length = Min(pg_utf_mblen((const unsigned char *) text),
-								 (int) strlen(text));
-
-		width += Max(1, pg_encoding_dsplen(PG_UTF8, text));
-		text += length;
-	}
-	return width;
-}
-
-/* All columns but the last, with the lines between them. */
-static int
-width_before_last(const Table *table)
-{
-	int			total = 1;
-	int			column,
-				row;
-
-	for (column = 0; column < table->column_count - 1; column++)
-	{
-		int			width = width_of(table->columns[column].header);
-
-		for (row = 0; row < table->row_count; row++)
-			width = Max(width,
-						width_of(table->cells[row * table->column_count + column]));
-		total += width + 3;
-	}
-	return total;
-}
-
-/* Breaks lines between words, where that can be done. */
-static void
-fold(char *text, int width)
-{
-	char	   *blank = NULL;
-	int			used = 0;
-
-	for (; *text; text += Min(pg_utf_mblen((unsigned char *) text), (int) strlen(text)))
-	{
-		if (*text == ' ')
-			blank = text;
-		if (++used > width && blank)
-		{
-			*blank = '\n';
-			used = (int) (text - blank);
-			blank = NULL;
-		}
-	}
-}
-
-static void
-end_table(Table *table, FILE *file, int width, const char *footer)
-{
-	printTableOpt options = {.format = PRINT_ALIGNED,.border = 1,
-	.start_table = true,.stop_table = true,.encoding = PG_UTF8};
-	printTableContent content;
-	int			last_width = width - width_before_last(table) - 1;
-	int			i;
-
-	printTableInit(&content, &options, NULL, table->column_count, table->row_count);
-	for (i = 0; i < table->column_count; i++)
-		printTableAddHeader(&content, unconstify(char *, table->columns[i].header),
-							false, table->columns[i].align);
-	for (i = 0; i < table->filled; i++)
-	{
-		if (width > 0 && i % table->column_count == table->column_count - 1)
-			fold(table->cells[i], Max(last_width, FOLDED_WIDTH_MIN));
-		printTableAddCell(&content, table->cells[i], false, true);
-	}
-	if (footer)
-		printTableAddFooter(&content, footer);
-	printTable(&content, file, false, NULL);
-	printTableCleanup(&content);
-	pg_free(table->cells);
-}
-
 /* Why a node has not answered; the caller frees it. */
 static char *
 why_not(const CtlNode *node)
@@ -270,44 +140,44 @@ void
 ctl_print_status(FILE *file, int width, const CtlNode *nodes, int count,
 				 const CtlVerdict *verdict)
 {
-	static const Column columns[] = {
+	static const CtlColumn columns[] = {
 		{"node_id", 'r', CTL_STATUS_NODE_ID},
-		{"server", 'l', OWN},
-		{"view", 'l', OWN},
+		{"server", 'l', CTL_TABLE_OWN},
+		{"view", 'l', CTL_TABLE_OWN},
 		{"role", 'l', CTL_STATUS_ROLE},
 		{"term", 'r', CTL_STATUS_TERM},
 		{"leader_id", 'r', CTL_STATUS_LEADER_ID},
 		{"lease", 'r', CTL_STATUS_LEASE},
 		{"in_recovery", 'l', CTL_STATUS_IN_RECOVERY},
 		{"changed", 'r', CTL_STATUS_CHANGED},
-		{"note", 'l', OWN},
+		{"note", 'l', CTL_TABLE_OWN},
 	};
-	Table		table;
+	CtlTable	table;
 	char	   *footer = summary(count, verdict);
 	int			i;
 	size_t		c;
 
-	begin_table(&table, columns, lengthof(columns), count);
+	ctl_table_begin(&table, columns, lengthof(columns), count);
 	for (i = 0; i < count; i++)
 	{
 		for (c = 0; c < lengthof(columns); c++)
 		{
-			if (columns[c].source != OWN)
-				add_copy(&table, ctl_view_field(&nodes[i], columns[c].source));
+			if (columns[c].source != CTL_TABLE_OWN)
+				ctl_table_add_copy(&table, ctl_view_field(&nodes[i], columns[c].source));
 			else if (strcmp(columns[c].header, "server") == 0)
-				add_copy(&table, nodes[i].server->name);
+				ctl_table_add_copy(&table, nodes[i].server->name);
 			else if (strcmp(columns[c].header, "view") == 0)
-				add_cell(&table, view_mark(&nodes[i], verdict));
+				ctl_table_add(&table, view_mark(&nodes[i], verdict));
 			else
-				add_cell(&table, status_note(&nodes[i], verdict));
+				ctl_table_add(&table, status_note(&nodes[i], verdict));
 		}
 	}
-	end_table(&table, file, width, footer);
+	ctl_table_end(&table, file, width, footer);
 	pg_free(footer);
 }
 
-static char *
-marked_reason(const CtlNode *node)
+char *
+ctl_print_marked_failure(const CtlNode *node)
 {
 	char	   *reason = why_not(node);
 	char	   *marked = psprintf("%s: %s", node->state == CTL_REFUSED ?
@@ -347,7 +217,7 @@ peer_rows(const CtlNode *nodes, int count)
 void
 ctl_print_peers(FILE *file, int width, const CtlNode *nodes, int count)
 {
-	static const Column columns[] = {
+	static const CtlColumn columns[] = {
 		{"seen_by", 'l', CTL_PEERS_SEEN_BY},
 		{"node_id", 'r', CTL_PEERS_NODE_ID},
 		{"address", 'l', CTL_PEERS_ADDRESS},
@@ -362,21 +232,21 @@ ctl_print_peers(FILE *file, int width, const CtlNode *nodes, int count)
 		{"rank", 'r', CTL_PEERS_RANK},
 		{"note", 'l', CTL_PEERS_NOTE},
 	};
-	Table		table;
+	CtlTable	table;
 	const char *text;
 	int			i,
 				row;
 	size_t		c;
 
-	begin_table(&table, columns, lengthof(columns), peer_rows(nodes, count));
+	ctl_table_begin(&table, columns, lengthof(columns), peer_rows(nodes, count));
 	for (i = 0; i < count; i++)
 	{
 		if (nodes[i].state != CTL_ANSWERED)
 		{
-			add_copy(&table, nodes[i].server->name);
+			ctl_table_add_copy(&table, nodes[i].server->name);
 			for (c = 1; c < lengthof(columns) - 1; c++)
-				add_copy(&table, NULL);
-			add_cell(&table, marked_reason(&nodes[i]));
+				ctl_table_add_copy(&table, NULL);
+			ctl_table_add(&table, ctl_print_marked_failure(&nodes[i]));
 			continue;
 		}
 		for (row = 0; row < PQntuples(nodes[i].result); row++)
@@ -389,11 +259,11 @@ ctl_print_peers(FILE *file, int width, const CtlNode *nodes, int count)
 				if (columns[c].source == CTL_PEERS_REACHABLE &&
 					strcmp(text, "no") == 0)
 					text = "NO";
-				add_copy(&table, text);
+				ctl_table_add_copy(&table, text);
 			}
 		}
 	}
-	end_table(&table, file, width, NULL);
+	ctl_table_end(&table, file, width, NULL);
 }
 
 /* --- messages -------------------------------------------------------------- */
@@ -412,8 +282,8 @@ ctl_print_failure(const CtlNode *node)
 
 /* --- JSON ----------------------------------------------------------------- */
 
-static void
-add_server(PQExpBuffer json, const CtlNode *node)
+void
+ctl_print_server_json(PQExpBuffer json, const CtlNode *node)
 {
 	ctl_json_key(json, "host");
 	ctl_json_text(json, node->server->host);
@@ -423,8 +293,8 @@ add_server(PQExpBuffer json, const CtlNode *node)
 	ctl_json_text(json, node->server->port);
 }
 
-static void
-add_message(PQExpBuffer json, const CtlNode *node)
+void
+ctl_print_message_json(PQExpBuffer json, const CtlNode *node)
 {
 	char	   *message = node->message ? why_not(node) : NULL;
 
@@ -472,10 +342,10 @@ ctl_print_status_json(PQExpBuffer json, const CtlNode *nodes, int count,
 	for (i = 0; i < count; i++)
 	{
 		ctl_json_open(json, '{');
-		add_server(json, &nodes[i]);
+		ctl_print_server_json(json, &nodes[i]);
 		ctl_json_key(json, "view");
 		ctl_json_text(json, view_word(&nodes[i], verdict));
-		add_message(json, &nodes[i]);
+		ctl_print_message_json(json, &nodes[i]);
 		ctl_json_key(json, "status");
 		row = ctl_view_field(&nodes[i], CTL_STATUS_JSON);
 		ctl_json_made(json, row ? row : "null");
@@ -497,11 +367,11 @@ ctl_print_peers_json(PQExpBuffer json, const CtlNode *nodes, int count)
 	for (i = 0; i < count; i++)
 	{
 		ctl_json_open(json, '{');
-		add_server(json, &nodes[i]);
+		ctl_print_server_json(json, &nodes[i]);
 		id = ctl_view_field(&nodes[i], CTL_PEERS_SEEN_BY);
 		ctl_json_key(json, "node_id");
 		ctl_json_made(json, id ? id : "null");
-		add_message(json, &nodes[i]);
+		ctl_print_message_json(json, &nodes[i]);
 		ctl_json_key(json, "peers");
 		if (nodes[i].state != CTL_ANSWERED)
 			ctl_json_null(json);

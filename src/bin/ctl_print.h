@@ -32,6 +32,13 @@ extern void ctl_print_leader_json(PQExpBuffer json, const CtlVerdict *verdict);
 /* Who leads, in a sentence without full stop; the caller frees it. */
 extern char *ctl_print_leader_text(const CtlVerdict *verdict);
 
+/* Why a node has not answered, for a table; the caller frees it. */
+extern char *ctl_print_marked_failure(const CtlNode *node);
+
+/* Keys of an object: which server that is, and why it has not answered. */
+extern void ctl_print_server_json(PQExpBuffer json, const CtlNode *node);
+extern void ctl_print_message_json(PQExpBuffer json, const CtlNode *node);
+
 /* Why a node has not answered, as an error message, if it was asked. */
 extern void ctl_print_failure(const CtlNode *node);
 

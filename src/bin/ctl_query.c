@@ -139,7 +139,7 @@ mourn(const CtlServers *servers, CtlNode *node, const char *message)
 }
 
 static void
-send_query(const CtlServers *servers, CtlNode *node, const char *query)
+send_query(const CtlServers *servers, CtlNode *node)
 {
 	PQExpBuffer text = createPQExpBuffer();
 	bool		sent;
@@ -147,7 +147,7 @@ send_query(const CtlServers *servers, CtlNode *node, const char *query)
 	node->state = CTL_ASKING;
 	node->installed = false;
 	node->lost = false;
-	appendPQExpBuffer(text, "%s%s", preamble, query);
+	appendPQExpBuffer(text, "%s%s", preamble, node->query);
 	sent = PQsendQuery(node->connection, text->data) == 1;
 	destroyPQExpBuffer(text);
 	node->sent = node->sent || sent;
@@ -178,7 +178,7 @@ receive_notice(void *arg, const PGresult *notice)
 }
 
 static void
-continue_to_connect(const CtlServers *servers, CtlNode *node, const char *query)
+continue_to_connect(const CtlServers *servers, CtlNode *node)
 {
 	switch (PQconnectPoll(node->connection))
 	{
@@ -192,7 +192,7 @@ continue_to_connect(const CtlServers *servers, CtlNode *node, const char *query)
 			if (PQsetnonblocking(node->connection, 1) != 0)
 				give_up(node, PQerrorMessage(node->connection));
 			else
-				send_query(servers, node, query);
+				send_query(servers, node);
 			break;
 		default:
 			give_up(node, PQerrorMessage(node->connection));
@@ -287,11 +287,12 @@ start(const CtlServers *servers, CtlNode *node, const char *query,
 	  bool is_repeatable)
 {
 	forget_answer(node);
+	node->query = query;
 	node->sent = false;
 	if (node->connection && PQstatus(node->connection) == CONNECTION_OK)
 	{
 		node->reused = is_repeatable;
-		send_query(servers, node, query);
+		send_query(servers, node);
 	}
 	else
 	{
@@ -328,7 +329,7 @@ awaited_of(const CtlNode *node)
 }
 
 static void
-go_on(const CtlServers *servers, CtlNode *node, const char *query)
+go_on(const CtlServers *servers, CtlNode *node)
 {
 	const char *text;
 
@@ -349,7 +350,7 @@ go_on(const CtlServers *servers, CtlNode *node, const char *query)
 			break;
 		case CTL_CONNECTING:
 			(void) PQsetNoticeReceiver(node->connection, receive_notice, node);
-			continue_to_connect(servers, node, query);
+			continue_to_connect(servers, node);
 			break;
 		case CTL_ASKING:
 			continue_to_ask(servers, node);
@@ -359,35 +360,38 @@ go_on(const CtlServers *servers, CtlNode *node, const char *query)
 	}
 }
 
-/* False: nothing is under way any more, or the time is over. */
-static bool
-wait_and_go_on(const CtlServers *servers, CtlNode *nodes, int count,
-			   const char *query, int64 deadline_us)
+/* Waits until one of those under way can go on, or for the moment given. */
+static void
+wait_and_go_on(const CtlServers *servers, CtlNode *nodes, int count, int64 until_us)
 {
 	struct pollfd *awaited = pg_malloc(count * sizeof(struct pollfd));
-	bool		under_way = false;
 	int64		left_us;
 	int			i;
 
 	for (i = 0; i < count; i++)
-	{
 		awaited[i] = awaited_of(&nodes[i]);
-		under_way = under_way || is_under_way(&nodes[i]);
-	}
 
-	left_us = deadline_us - ctl_query_now_us();
-	under_way = under_way && left_us > 0;
-	if (under_way &&
-		poll(awaited, count, (int) Min((left_us + 999) / 1000, INT_MAX)) > 0)
+	left_us = Max(0, until_us - ctl_query_now_us());
+	if (poll(awaited, count, (int) Min((left_us + 999) / 1000, INT_MAX)) > 0)
 	{
 		for (i = 0; i < count; i++)
 		{
 			if (awaited[i].revents != 0)
-				go_on(servers, &nodes[i], query);
+				go_on(servers, &nodes[i]);
 		}
 	}
 	pg_free(awaited);
-	return under_way;
+}
+
+static bool
+is_any_under_way(const CtlNode *nodes, int count)
+{
+	while (count > 0)
+	{
+		if (is_under_way(&nodes[--count]))
+			return true;
+	}
+	return false;
 }
 
 static void
@@ -415,12 +419,15 @@ ask(const CtlServers *servers, CtlNode *nodes, int count, const char *query,
 	bool		enough = false;
 	int			i;
 
-	ctl_resolve_collect();
 	for (i = 0; i < count; i++)
 		start(servers, &nodes[i], query, is_repeatable);
 
-	while (!enough && wait_and_go_on(servers, nodes, count, query, deadline_us))
+	while (!enough && is_any_under_way(nodes, count) &&
+		   ctl_query_now_us() < deadline_us)
+	{
+		wait_and_go_on(servers, nodes, count, deadline_us);
 		enough = settled && settled(nodes, count, about);
+	}
 
 	for (i = 0; i < count; i++)
 	{
@@ -449,6 +456,90 @@ ctl_query_act(const CtlServers *servers, CtlNode *node, const char *statement,
 			  int64 deadline_us)
 {
 	ask(servers, node, 1, statement, false, deadline_us, NULL, NULL);
+}
+
+/* What a node has answered becomes what is known of it. */
+static void
+take_answer(CtlNode *known, CtlNode *asked)
+{
+	forget_answer(known);
+	known->state = asked->state;
+	known->result = asked->result;
+	known->message = asked->message;
+	known->detail = asked->detail;
+	known->hint = asked->hint;
+	known->warning = asked->warning;
+	known->sent = asked->sent;
+
+	asked->result = NULL;
+	asked->message = asked->detail = asked->hint = asked->warning = NULL;
+	asked->state = CTL_IDLE;
+}
+
+/* Begins, ends or leaves alone what is asked of a node; true: it has answered. */
+static bool
+take_turn(const CtlServers *servers, CtlNode *known, CtlNode *asked,
+		  const CtlRepetition *repetition)
+{
+	int64		now_us = ctl_query_now_us();
+
+	if (is_under_way(asked) && now_us >= asked->deadline_us)
+		end_question(asked, repetition->limit_us);
+	else if (!is_under_way(asked) && now_us >= asked->turn_us)
+	{
+		start(servers, asked,
+			  asked->turn_us == 0 ? repetition->first_query : repetition->query,
+			  true);
+		asked->deadline_us = now_us + repetition->limit_us;
+		asked->turn_us = now_us + repetition->interval_us;
+	}
+
+	if (is_under_way(asked) || asked->state == CTL_IDLE)
+		return false;
+	take_answer(known, asked);
+	return true;
+}
+
+bool
+ctl_query_repeat(const CtlServers *servers, CtlNode *nodes, int count,
+				 const CtlRepetition *repetition, CtlSettled settled,
+				 const void *about)
+{
+	CtlNode    *asked = pg_malloc0(count * sizeof(CtlNode));
+	bool		enough = false;
+	int			i;
+
+	for (i = 0; i < count; i++)
+		asked[i].server = nodes[i].server;
+
+	while (!enough && ctl_query_now_us() < repetition->end_us)
+	{
+		int64		until_us = repetition->end_us;
+		bool		news = false;
+
+		for (i = 0; i < count; i++)
+		{
+			news = take_turn(servers, &nodes[i], &asked[i], repetition) || news;
+			until_us = Min(until_us, is_under_way(&asked[i]) ?
+						   asked[i].deadline_us : asked[i].turn_us);
+		}
+		enough = news && settled(nodes, count, about);
+		if (!enough)
+			wait_and_go_on(servers, asked, count, until_us);
+	}
+
+	/* Of whom nothing is known, it is known at least why. */
+	for (i = 0; i < count && !enough; i++)
+	{
+		if (nodes[i].state == CTL_IDLE && is_under_way(&asked[i]))
+		{
+			end_question(&asked[i], repetition->limit_us);
+			take_answer(&nodes[i], &asked[i]);
+		}
+	}
+	ctl_query_end(asked, count);
+	pg_free(asked);
+	return enough;
 }
 
 void

@@ -35,12 +35,15 @@ typedef struct CtlNode
 	bool		sent;			/* the server may have been told the question */
 
 	/* For ctl_query.c alone. */
+	const char *query;			/* the question */
 	PGconn	   *connection;		/* kept from question to question */
 	CtlResolver resolver;
 	short		awaited;		/* POLLIN or POLLOUT, while connecting */
 	bool		reused;			/* of an earlier question: may be made anew */
 	bool		installed;		/* the extension is there */
 	bool		lost;			/* the server has ended the connection */
+	int64		deadline_us;	/* if it is asked repeatedly: for the answer */
+	int64		turn_us;		/* ... not asked anew before; 0: first time */
 } CtlNode;
 
 /* Is what has come so far enough? */
@@ -65,6 +68,27 @@ extern void ctl_query_ask(const CtlServers *servers, CtlNode *nodes, int count,
  */
 extern void ctl_query_act(const CtlServers *servers, CtlNode *node,
 						  const char *statement, int64 deadline_us);
+
+/* How to ask again and again; times in microseconds. */
+typedef struct CtlRepetition
+{
+	const char *first_query;	/* of each node */
+	const char *query;			/* its later ones; may be answered late by
+								 * intent */
+	int64		limit_us;		/* for each answer */
+	int64		interval_us;	/* between two questions at least */
+	int64		end_us;			/* by ctl_query_now_us() */
+} CtlRepetition;
+
+/*
+ * Asks each of the nodes again and again, at its own pace: one that hangs does
+ * not delay what another has to say.  The nodes hold what was last said, also
+ * while they are asked anew.  Returns true as soon as settled says so, which
+ * is called at each answer or failure; false at the end of the time.
+ */
+extern bool ctl_query_repeat(const CtlServers *servers, CtlNode *nodes,
+							 int count, const CtlRepetition *repetition,
+							 CtlSettled settled, const void *about);
 
 /* Ends connections, and frees what belongs to the nodes. */
 extern void ctl_query_end(CtlNode *nodes, int count);

@@ -14,11 +14,19 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "ctl_resolve.h"
+
+/*
+ * Processes that were given up, and have not ended yet.  Not waited for: they
+ * may hang in the kernel.
+ */
+static pid_t *given_up = NULL;
+static int	given_up_count = 0;
 
 bool
 ctl_resolve_is_needed(const char *host)
@@ -80,6 +88,7 @@ ctl_resolve_start(CtlResolver *resolver, const char *host)
 	resolver->process = fork();
 	if (resolver->process == 0)
 	{
+		(void) prctl(PR_SET_PDEATHSIG, SIGKILL);
 		close(fds[0]);
 		look_up(host, fds[1]);
 	}
@@ -123,21 +132,31 @@ ctl_resolve_continue(CtlResolver *resolver, const char **text)
 	return CTL_RESOLVE_FAILED;
 }
 
+/* Takes note of the end of those that were given up. */
+static void
+collect(void)
+{
+	int			left = 0;
+	int			i;
+
+	for (i = 0; i < given_up_count; i++)
+	{
+		if (waitpid(given_up[i], NULL, WNOHANG) == 0)
+			given_up[left++] = given_up[i];
+	}
+	given_up_count = left;
+}
+
 void
 ctl_resolve_end(CtlResolver *resolver)
 {
 	if (resolver->process == 0)
 		return;
 
-	/* Not waited for here: it may hang in the kernel. */
 	kill(resolver->process, SIGKILL);
 	close(resolver->fd);
+	collect();
+	given_up = pg_realloc(given_up, (given_up_count + 1) * sizeof(pid_t));
+	given_up[given_up_count++] = resolver->process;
 	resolver->process = 0;
-}
-
-void
-ctl_resolve_collect(void)
-{
-	while (waitpid(-1, NULL, WNOHANG) > 0)
-		;
 }

@@ -49,10 +49,4 @@ extern CtlResolveResult ctl_resolve_continue(CtlResolver *resolver,
 /* Gives up on a question, or does nothing. */
 extern void ctl_resolve_end(CtlResolver *resolver);
 
-/*
- * Takes note of the end of those that were given up.  To be called while no
- * question is open, so that a process id in use is not another's.
- */
-extern void ctl_resolve_collect(void);
-
 #endif							/* CTL_RESOLVE_H */

@@ -26,11 +26,13 @@
 " WHERE name = 'pg_leader.election_timeout_max')"
 
 /* Whether it leads, and in which term, is one answer to one call. */
-const char *const ctl_view_leader_query =
-"SELECT pg_leader_node_id(), coalesce(token, pg_leader_term()),"
-" CASE WHEN token IS NULL THEN pg_leader_leader_id() ELSE pg_leader_node_id() END,"
+#define LEADER_COLUMNS \
+"pg_leader_node_id(), coalesce(token, pg_leader_term())," \
+" CASE WHEN token IS NULL THEN pg_leader_leader_id() ELSE pg_leader_node_id() END," \
 " token IS NOT NULL, " TRANSFER_LIMIT
-" FROM pg_leader_fencing_token() AS token";
+
+const char *const ctl_view_leader_query =
+"SELECT " LEADER_COLUMNS " FROM pg_leader_fencing_token() AS token";
 
 const char *const ctl_view_status_query =
 "SELECT node_id, term, leader_id, is_leader, " TRANSFER_LIMIT ", role,"
@@ -52,6 +54,16 @@ const char *const ctl_view_peers_query =
 " to_jsonb(p) || jsonb_build_object("
 SECONDS("last_heard") ", " SECONDS("round_trip") ")"
 " FROM pg_leader_peers AS p ORDER BY node_id";
+
+/* The token refers to what is waited for, so it is asked for afterwards. */
+char *
+ctl_view_wait_query(int64 limit_us)
+{
+	return psprintf("SELECT " LEADER_COLUMNS
+					" FROM pg_leader_wait(" INT64_FORMAT " * interval '1 us') AS waited,"
+					" LATERAL (SELECT pg_leader_fencing_token() AS token, waited"
+					" OFFSET 0) AS t", limit_us);
+}
 
 const char *
 ctl_view_field(const CtlNode *node, int column)

@@ -18,6 +18,12 @@
 extern const char *const ctl_view_leader_query;
 extern const char *const ctl_view_status_query;
 
+/*
+ * The short one, answered when the node knows a leader, or when the time (in
+ * microseconds) is over.  The caller frees it.
+ */
+extern char *ctl_view_wait_query(int64 limit_us);
+
 /* Columns of the answer. */
 typedef enum CtlStatusColumn
 {
@@ -98,7 +104,7 @@ extern bool ctl_view_is_leader(const CtlNode *node);
 extern bool ctl_view_some_leads(const CtlNode *nodes, int count,
 								const void *about);
 
-/* Answers have to be those to one of the first two questions. */
+/* Answers have to be those to one of the questions for a node's view. */
 extern CtlVerdict ctl_view_judge(CtlNode *nodes, int count);
 
 /* Has the node answered as the verdict says? */
