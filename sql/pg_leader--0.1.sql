@@ -167,14 +167,93 @@ CREATE VIEW pg_leader_history AS
 COMMENT ON VIEW pg_leader_history IS
 'the last 256 changes of this node''s role and leader since the server''s start, oldest first';
 
-CREATE FUNCTION pg_leader_get_counters(
-	OUT name text,
-	OUT value bigint)
+--
+-- Statistics, since the server's start or the last reset
+--
+
+CREATE FUNCTION pg_leader_get_statistics(
+	OUT pipeline_starts bigint,
+	OUT pre_votes_begun bigint,
+	OUT elections_begun bigint,
+	OUT elections_won bigint,
+	OUT rounds_failed bigint,
+	OUT leader_changes bigint,
+	OUT lease_lapses bigint,
+	OUT pre_votes_granted bigint,
+	OUT pre_votes_refused bigint,
+	OUT votes_granted bigint,
+	OUT votes_refused bigint,
+	OUT heartbeats_sent bigint,
+	OUT heartbeats_acknowledged bigint,
+	OUT datagrams_sent bigint,
+	OUT send_errors bigint,
+	OUT last_words bigint,
+	OUT datagrams_received bigint,
+	OUT datagrams_dropped bigint,
+	OUT messages_rejected bigint,
+	OUT inbox_high_water bigint,
+	OUT outbox_high_water bigint,
+	OUT outbox_full bigint,
+	OUT state_writes bigint,
+	OUT state_write_failures bigint,
+	OUT state_write_time double precision,
+	OUT state_write_max_time double precision,
+	OUT ticker_late_max_time double precision,
+	OUT hook_runs bigint,
+	OUT hook_failures bigint,
+	OUT hook_timeouts bigint,
+	OUT hook_retries bigint,
+	OUT hook_skipped bigint,
+	OUT hook_time double precision,
+	OUT hook_max_time double precision,
+	OUT hook_last_time double precision,
+	OUT hook_last_status integer,
+	OUT hook_last_sequence bigint,
+	OUT invariants_broken bigint,
+	OUT clock_went_back bigint,
+	OUT messages_lost bigint,
+	OUT events_lost bigint,
+	OUT stats_reset timestamptz)
+RETURNS record
+AS 'MODULE_PATHNAME', 'pg_leader_get_statistics'
+LANGUAGE C STRICT VOLATILE PARALLEL SAFE;
+
+CREATE VIEW pg_stat_leader AS
+	SELECT * FROM pg_leader_get_statistics();
+COMMENT ON VIEW pg_stat_leader IS
+'what this node''s workers have counted since stats_reset, one row';
+
+CREATE FUNCTION pg_leader_get_messages(
+	OUT type text,
+	OUT sent bigint,
+	OUT received bigint)
 RETURNS SETOF record
-AS 'MODULE_PATHNAME', 'pg_leader_get_counters'
-LANGUAGE C STRICT VOLATILE PARALLEL SAFE ROWS 50;
-COMMENT ON FUNCTION pg_leader_get_counters() IS
-'counters of this node: of its workers since the server''s start, among them datagrams dropped by reason; of its election rules (raft_...) since the workers'' last start';
+AS 'MODULE_PATHNAME', 'pg_leader_get_messages'
+LANGUAGE C STRICT VOLATILE PARALLEL SAFE ROWS 13;
+
+CREATE VIEW pg_stat_leader_messages AS
+	SELECT * FROM pg_leader_get_messages();
+COMMENT ON VIEW pg_stat_leader_messages IS
+'messages sent and received by type, since pg_stat_leader.stats_reset';
+
+CREATE FUNCTION pg_leader_get_drops(
+	OUT reason text,
+	OUT dropped bigint)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'pg_leader_get_drops'
+LANGUAGE C STRICT VOLATILE PARALLEL SAFE ROWS 13;
+
+CREATE VIEW pg_stat_leader_drops AS
+	SELECT * FROM pg_leader_get_drops();
+COMMENT ON VIEW pg_stat_leader_drops IS
+'datagrams that were dropped by reason, since pg_stat_leader.stats_reset';
+
+CREATE FUNCTION pg_leader_stat_reset()
+RETURNS void
+AS 'MODULE_PATHNAME', 'pg_leader_stat_reset'
+LANGUAGE C STRICT VOLATILE PARALLEL SAFE;
+COMMENT ON FUNCTION pg_leader_stat_reset() IS
+'begin all statistics of this node anew';
 
 --
 -- Privileges: pg_monitor may look, superusers and those they grant it may act
@@ -183,7 +262,10 @@ COMMENT ON FUNCTION pg_leader_get_counters() IS
 REVOKE ALL ON FUNCTION pg_leader_get_status() FROM PUBLIC;
 REVOKE ALL ON FUNCTION pg_leader_get_peers() FROM PUBLIC;
 REVOKE ALL ON FUNCTION pg_leader_get_history() FROM PUBLIC;
-REVOKE ALL ON FUNCTION pg_leader_get_counters() FROM PUBLIC;
+REVOKE ALL ON FUNCTION pg_leader_get_statistics() FROM PUBLIC;
+REVOKE ALL ON FUNCTION pg_leader_get_messages() FROM PUBLIC;
+REVOKE ALL ON FUNCTION pg_leader_get_drops() FROM PUBLIC;
+REVOKE ALL ON FUNCTION pg_leader_stat_reset() FROM PUBLIC;
 REVOKE ALL ON FUNCTION pg_leader_step_down() FROM PUBLIC;
 REVOKE ALL ON FUNCTION pg_leader_transfer(integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION pg_leader_forget_state() FROM PUBLIC;
@@ -191,7 +273,12 @@ REVOKE ALL ON FUNCTION pg_leader_forget_state() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION pg_leader_get_status() TO pg_monitor;
 GRANT EXECUTE ON FUNCTION pg_leader_get_peers() TO pg_monitor;
 GRANT EXECUTE ON FUNCTION pg_leader_get_history() TO pg_monitor;
-GRANT EXECUTE ON FUNCTION pg_leader_get_counters() TO pg_monitor;
+GRANT EXECUTE ON FUNCTION pg_leader_get_statistics() TO pg_monitor;
+GRANT EXECUTE ON FUNCTION pg_leader_get_messages() TO pg_monitor;
+GRANT EXECUTE ON FUNCTION pg_leader_get_drops() TO pg_monitor;
 GRANT SELECT ON pg_leader_status TO pg_monitor;
 GRANT SELECT ON pg_leader_peers TO pg_monitor;
 GRANT SELECT ON pg_leader_history TO pg_monitor;
+GRANT SELECT ON pg_stat_leader TO pg_monitor;
+GRANT SELECT ON pg_stat_leader_messages TO pg_monitor;
+GRANT SELECT ON pg_stat_leader_drops TO pg_monitor;

@@ -18,19 +18,28 @@ SELECT number FROM pg_leader_history;
 SELECT * FROM pg_leader_get_status();
 SELECT * FROM pg_leader_get_peers();
 SELECT * FROM pg_leader_get_history();
-SELECT * FROM pg_leader_get_counters();
+SELECT elections_won FROM pg_stat_leader;
+SELECT * FROM pg_stat_leader_messages;
+SELECT * FROM pg_stat_leader_drops;
+SELECT * FROM pg_leader_get_statistics();
+SELECT * FROM pg_leader_get_messages();
+SELECT * FROM pg_leader_get_drops();
 SELECT pg_leader_step_down();
 SELECT pg_leader_transfer(0);
 SELECT pg_leader_forget_state();
+SELECT pg_leader_stat_reset();
 
 SET ROLE regress_pg_leader_monitor;
 SELECT role FROM pg_leader_status;
 SELECT node_id FROM pg_leader_peers;
 SELECT count(*) > 0 AS entries FROM pg_leader_history;
-SELECT count(*) > 0 AS counters FROM pg_leader_get_counters();
+SELECT elections_won > 0 AS elected FROM pg_stat_leader;
+SELECT count(*) > 0 AS messages FROM pg_stat_leader_messages;
+SELECT count(*) > 0 AS drops FROM pg_stat_leader_drops;
 SELECT pg_leader_step_down();
 SELECT pg_leader_transfer(0);
 SELECT pg_leader_forget_state();
+SELECT pg_leader_stat_reset();
 
 -- Acting can be granted, one by one.
 RESET ROLE;
@@ -45,6 +54,11 @@ RESET ROLE;
 GRANT EXECUTE ON FUNCTION pg_leader_transfer(integer) TO regress_pg_leader_operator;
 SET ROLE regress_pg_leader_operator;
 SELECT pg_leader_transfer(0);
+
+RESET ROLE;
+GRANT EXECUTE ON FUNCTION pg_leader_stat_reset() TO regress_pg_leader_operator;
+SET ROLE regress_pg_leader_operator;
+SELECT pg_leader_stat_reset();
 
 RESET ROLE;
 DROP EXTENSION pg_leader;

@@ -90,19 +90,6 @@ DROP ROLE "regress_pg_leader ""operator""
 ";
 RESET application_name;
 
--- While nothing changes, nothing is written.
-SELECT value AS state_writes FROM pg_leader_get_counters()
-WHERE name = 'state_writes' \gset
-SELECT value > 0 AS elected FROM pg_leader_get_counters()
-WHERE name = 'raft_elections_won';
-SELECT value = :state_writes AS nothing_written FROM pg_leader_get_counters()
-WHERE name = 'state_writes';
-
--- Each counter once, none below zero.
-SELECT name FROM pg_leader_get_counters() ORDER BY name COLLATE "C";
-SELECT count(*) = count(DISTINCT name) AS names, min(value) >= 0 AS not_negative
-FROM pg_leader_get_counters();
-
 -- Columns and their types: others build on them.
 \d pg_leader_status
 \d pg_leader_peers

@@ -433,10 +433,8 @@ count_end(uint64 took_ns, int status)
 {
 	HookState  *hook = &shared_state->hook;
 
-	/* This process alone writes them: no need for an atomic maximum. */
 	pg_atomic_fetch_add_u64(&hook->run_ns, took_ns);
-	if (took_ns > pg_atomic_read_u64(&hook->run_max_ns))
-		pg_atomic_write_u64(&hook->run_max_ns, took_ns);
+	shared_state_raise(&hook->run_max_ns, took_ns);
 	pg_atomic_write_u64(&hook->last_run_ns, took_ns);
 	pg_atomic_write_u32(&hook->last_status, (uint32) status);
 	if (run.timed_out_ns != 0)

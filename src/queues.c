@@ -30,7 +30,8 @@
 /* Entries of the table of contents; the queues follow, by QueueName. */
 #define QUEUES_KEY_HEADER	0
 #define QUEUES_KEY_FIRST	1
-#define QUEUES_KEYS			3
+#define QUEUES				2
+#define QUEUES_KEYS			(QUEUES_KEY_FIRST + QUEUES)
 
 /*
  * A queue holds at least this many messages from each node: when a leader is
@@ -40,14 +41,23 @@
 
 #define MIN_RING_BYTES		(64 * 1024)
 
+/* Messages since the segment's creation; each end writes its own. */
+typedef struct QueueCounts
+{
+	pg_atomic_uint64 written;
+	pg_atomic_uint64 taken;
+} QueueCounts;
+
 typedef struct PipelineHeader
 {
 	uint64		session;
+	QueueCounts counts[QUEUES];
 } PipelineHeader;
 
 struct Queue
 {
 	shm_mq_handle *handle;
+	QueueCounts *counts;
 
 	/*
 	 * Writer: once a part of a message is in the ring, the rest must follow,
@@ -112,9 +122,13 @@ queues_create(int node_count)
 	shm_toc_insert(toc, QUEUES_KEY_HEADER, header);
 
 	for (int name = QUEUE_INBOX; name <= QUEUE_OUTBOX; name++)
+	{
+		pg_atomic_init_u64(&header->counts[name].written, 0);
+		pg_atomic_init_u64(&header->counts[name].taken, 0);
 		shm_toc_insert(toc, QUEUES_KEY_FIRST + name,
 					   shm_mq_create(shm_toc_allocate(toc, queue_size),
 									 queue_size));
+	}
 	return segment;
 }
 
@@ -152,11 +166,13 @@ queues_session(dsm_segment *segment)
 }
 
 static Queue *
-attach_end(dsm_segment *segment, shm_mq *mq)
+attach_end(dsm_segment *segment, QueueName name, shm_mq *mq)
 {
+	PipelineHeader *header = look_up(segment, QUEUES_KEY_HEADER);
 	MemoryContext caller = MemoryContextSwitchTo(TopMemoryContext);
 	Queue	   *queue = palloc0(sizeof(Queue));
 
+	queue->counts = &header->counts[name];
 	queue->handle = shm_mq_attach(mq, segment, NULL);
 	MemoryContextSwitchTo(caller);
 	return queue;
@@ -168,7 +184,7 @@ queue_attach_reader(dsm_segment *segment, QueueName name)
 	shm_mq	   *mq = look_up(segment, QUEUES_KEY_FIRST + name);
 
 	shm_mq_set_receiver(mq, MyProc);
-	return attach_end(segment, mq);
+	return attach_end(segment, name, mq);
 }
 
 Queue *
@@ -177,7 +193,7 @@ queue_attach_writer(dsm_segment *segment, QueueName name)
 	shm_mq	   *mq = look_up(segment, QUEUES_KEY_FIRST + name);
 
 	shm_mq_set_sender(mq, MyProc);
-	return attach_end(segment, mq);
+	return attach_end(segment, name, mq);
 }
 
 QueueResult
@@ -202,6 +218,23 @@ queue_flush(Queue *queue)
 	return result == SHM_MQ_DETACHED ? QUEUE_DETACHED : QUEUE_OK;
 }
 
+/* Only one process writes this counter. */
+static void
+count_one(pg_atomic_uint64 *counter)
+{
+	pg_atomic_write_u64(counter, pg_atomic_read_u64(counter) + 1);
+}
+
+uint64
+queue_depth(const Queue *queue)
+{
+	/* In this order: what is taken was written before. */
+	uint64		taken = pg_atomic_read_u64(&queue->counts->taken);
+
+	pg_read_barrier();
+	return pg_atomic_read_u64(&queue->counts->written) - taken;
+}
+
 QueueResult
 queue_send(Queue *queue, const RaftMessage *message)
 {
@@ -212,6 +245,7 @@ queue_send(Queue *queue, const RaftMessage *message)
 
 	queue->pending = *message;
 	queue->is_pending = true;
+	count_one(&queue->counts->written);
 	result = queue_flush(queue);
 
 	/* A part may be in the ring already: now it is bound to follow. */
@@ -233,5 +267,6 @@ queue_receive(Queue *queue, RaftMessage *message)
 		elog(ERROR, "message of %zu bytes in queue, expected %zu",
 			 length, sizeof(*message));
 	memcpy(message, data, length);
+	count_one(&queue->counts->taken);
 	return QUEUE_OK;
 }

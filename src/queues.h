@@ -68,6 +68,9 @@ extern QueueResult queue_send(Queue *queue, const RaftMessage *message);
  */
 extern QueueResult queue_flush(Queue *queue);
 
+/* Messages that are in the queue now, as the one end sees the other. */
+extern uint64 queue_depth(const Queue *queue);
+
 /* Take the oldest message; never blocks; the writer sets our latch. */
 extern QueueResult queue_receive(Queue *queue, RaftMessage *message);
 

@@ -378,9 +378,15 @@ handle_datagram(const Datagram *datagram)
 	}
 
 	if (drop != WIRE_OK)
+	{
 		count_drop(drop, datagram, &header);
-	else if (!message.stranger &&
-			 pg_atomic_read_u32(&counters->peer_drop[header.from]) != WIRE_OK)
+		return;
+	}
+	pg_atomic_fetch_add_u64(&counters->by_type[message.type], 1);
+	pg_atomic_fetch_add_u64(&counters->by_peer[message.from], 1);
+	shared_state_raise(&counters->inbox_max, queue_depth(inbox));
+	if (!message.stranger &&
+		pg_atomic_read_u32(&counters->peer_drop[header.from]) != WIRE_OK)
 		pg_atomic_write_u32(&counters->peer_drop[header.from], WIRE_OK);
 }
 

@@ -239,6 +239,16 @@ report_unencodable(const RaftMessage *message)
 }
 
 static void
+count_sent(const RaftMessage *message)
+{
+	SenderCounters *counters = &shared_state->sender;
+
+	pg_atomic_fetch_add_u64(&counters->datagrams, 1);
+	pg_atomic_fetch_add_u64(&counters->by_type[message->type], 1);
+	pg_atomic_fetch_add_u64(&counters->by_peer[message->to], 1);
+}
+
+static void
 send_message(const RaftMessage *message)
 {
 	int32		to = message->to;
@@ -266,7 +276,7 @@ send_message(const RaftMessage *message)
 			   addresses[to].length) < 0)
 		report_failure(to);
 	else
-		pg_atomic_fetch_add_u64(&shared_state->sender.datagrams, 1);
+		count_sent(message);
 
 	if (message->type == RAFT_MESSAGE_HEARTBEAT)
 		prepare_last_words(message);

@@ -22,8 +22,8 @@
 /* Name of the segment and of the tranche of locks. */
 #define SHARED_STATE_NAME	"pg_leader"
 
-/* Locks of the tranche: SharedState.lock, ControlSlot.lock. */
-#define SHARED_STATE_LOCKS	2
+/* Locks of the tranche: SharedState.lock, ControlSlot.lock, Baseline.lock. */
+#define SHARED_STATE_LOCKS	3
 
 SharedState *shared_state = NULL;
 
@@ -42,6 +42,67 @@ request_memory(void)
 
 	RequestAddinShmemSpace(MAXALIGN(sizeof(SharedState)));
 	RequestNamedLWLockTranche(SHARED_STATE_NAME, SHARED_STATE_LOCKS);
+}
+
+/* Set "count" counters to 0. */
+static void
+init_counters(pg_atomic_uint64 *counters, int count)
+{
+	for (int i = 0; i < count; i++)
+		pg_atomic_init_u64(&counters[i], 0);
+}
+
+static void
+init_receiver_counters(ReceiverCounters *receiver)
+{
+	init_counters(&receiver->datagrams, 1);
+	init_counters(receiver->by_type, lengthof(receiver->by_type));
+	init_counters(receiver->by_peer, RAFT_MAX_NODES);
+	init_counters(&receiver->inbox_max, 1);
+	init_counters(receiver->dropped, WIRE_DROP_REASONS);
+	init_counters(receiver->peer_drop_ns, RAFT_MAX_NODES);
+	for (int i = 0; i < RAFT_MAX_NODES; i++)
+		pg_atomic_init_u32(&receiver->peer_drop[i], WIRE_OK);
+}
+
+static void
+init_ticker_counters(TickerCounters *ticker)
+{
+	init_counters(&ticker->outbox_full, 1);
+	init_counters(&ticker->outbox_max, 1);
+	init_counters(&ticker->state_writes, 1);
+	init_counters(&ticker->state_write_ns, 1);
+	init_counters(&ticker->state_write_max_ns, 1);
+	init_counters(&ticker->late_max_ns, 1);
+}
+
+static void
+init_sender_counters(SenderCounters *sender)
+{
+	init_counters(&sender->datagrams, 1);
+	init_counters(sender->by_type, lengthof(sender->by_type));
+	init_counters(sender->by_peer, RAFT_MAX_NODES);
+	init_counters(&sender->errors, 1);
+	init_counters(&sender->last_words, 1);
+}
+
+static void
+init_hook_state(HookState *hook)
+{
+	hook->start = GetCurrentTimestamp();
+	hook->news.leader_id = RAFT_NO_NODE;
+	hook->named_leader = RAFT_NO_NODE;
+	hook->begun_leader = RAFT_NO_NODE;
+	init_counters(&hook->runs, 1);
+	init_counters(&hook->failures, 1);
+	init_counters(&hook->timeouts, 1);
+	init_counters(&hook->retries, 1);
+	init_counters(&hook->skipped, 1);
+	init_counters(&hook->run_ns, 1);
+	init_counters(&hook->run_max_ns, 1);
+	init_counters(&hook->last_run_ns, 1);
+	pg_atomic_init_u32(&hook->last_status, 0);
+	init_counters(&hook->last_sequence, 1);
 }
 
 static void
@@ -69,40 +130,12 @@ init_state(SharedState *state)
 	pg_atomic_init_u64(&state->control.requester_number, 0);
 	pg_atomic_init_u64(&state->control.answer_sequence, 0);
 
-	pg_atomic_init_u64(&state->receiver.datagrams, 0);
-	for (int i = 0; i < WIRE_DROP_REASONS; i++)
-		pg_atomic_init_u64(&state->receiver.dropped[i], 0);
-	for (int i = 0; i < RAFT_MAX_NODES; i++)
-	{
-		pg_atomic_init_u32(&state->receiver.peer_drop[i], WIRE_OK);
-		pg_atomic_init_u64(&state->receiver.peer_drop_ns[i], 0);
-	}
-
-	pg_atomic_init_u64(&state->ticker.outbox_full, 0);
-	pg_atomic_init_u64(&state->ticker.state_writes, 0);
-	pg_atomic_init_u64(&state->ticker.state_write_ns, 0);
-	pg_atomic_init_u64(&state->ticker.state_write_max_ns, 0);
-	pg_atomic_init_u64(&state->ticker.late_max_ns, 0);
-
-	pg_atomic_init_u64(&state->sender.datagrams, 0);
-	pg_atomic_init_u64(&state->sender.errors, 0);
-	pg_atomic_init_u64(&state->sender.last_words, 0);
-
-	state->hook.start = GetCurrentTimestamp();
-	state->hook.news.leader_id = RAFT_NO_NODE;
-	state->hook.named_leader = RAFT_NO_NODE;
-	state->hook.begun_leader = RAFT_NO_NODE;
-	pg_atomic_init_u64(&state->hook.runs, 0);
-	pg_atomic_init_u64(&state->hook.failures, 0);
-	pg_atomic_init_u64(&state->hook.timeouts, 0);
-	pg_atomic_init_u64(&state->hook.retries, 0);
-	pg_atomic_init_u64(&state->hook.skipped, 0);
-	pg_atomic_init_u64(&state->hook.run_ns, 0);
-	pg_atomic_init_u64(&state->hook.run_max_ns, 0);
-	pg_atomic_init_u64(&state->hook.last_run_ns, 0);
-	pg_atomic_init_u32(&state->hook.last_status, 0);
-	pg_atomic_init_u64(&state->hook.last_sequence, 0);
-
+	init_receiver_counters(&state->receiver);
+	init_ticker_counters(&state->ticker);
+	init_sender_counters(&state->sender);
+	init_hook_state(&state->hook);
+	state->baseline.lock = &locks[2].lock;
+	state->baseline.reset_at = GetCurrentTimestamp();
 	history_init(&state->history);
 }
 

@@ -12,8 +12,10 @@
  *	listen_address		launcher		lock, exclusive	lock, shared
  *	lease				see lease_cell.h, lock-free
  *	workers				each its own	atomics			atomics
- *	receiver, ticker_counters, sender	each worker its own, atomics
+ *	receiver, ticker, sender	each worker its own, atomics; maxima are set to 0
+ *						by whoever resets the statistics
  *	hook				hook runner		counters: atomics; the rest is its own
+ *	baseline			backends		its lock, exclusive; shared (statistics.h)
  *	history				ticker; see history.h, lock-free
  *	control				see below
  *
@@ -66,7 +68,7 @@ typedef struct PublishedState
 	int			ticker_pid;		/* who published this; if that ticker does not
 								 * run any more, the node is down */
 	RaftView	raft;
-	RaftCounters counters;
+	RaftCounters counters;		/* of all tickers since the server's start */
 	TimestampTz since;			/* raft.since_ns as wall-clock time */
 	uint64		published_ns;	/* when this was published */
 	uint64		changes;		/* grows with each change of role, leader,
@@ -164,6 +166,10 @@ typedef struct ControlCall
 typedef struct ReceiverCounters
 {
 	pg_atomic_uint64 datagrams; /* received, whatever became of them */
+	pg_atomic_uint64 by_type[RAFT_MESSAGE_TYPE_LAST + 1];	/* handed to the ticker,
+															 * by RaftMessageType */
+	pg_atomic_uint64 by_peer[RAFT_MAX_NODES];	/* likewise, by sender */
+	pg_atomic_uint64 inbox_max; /* greatest number of messages in the inbox */
 	pg_atomic_uint64 dropped[WIRE_DROP_REASONS];	/* by WireDrop */
 
 	/*
@@ -179,6 +185,8 @@ typedef struct ReceiverCounters
 typedef struct TickerCounters
 {
 	pg_atomic_uint64 outbox_full;	/* messages dropped before the sender */
+	pg_atomic_uint64 outbox_max;	/* greatest number of messages in the
+									 * outbox */
 	pg_atomic_uint64 state_writes;
 	pg_atomic_uint64 state_write_ns;	/* total */
 	pg_atomic_uint64 state_write_max_ns;
@@ -189,6 +197,8 @@ typedef struct TickerCounters
 typedef struct SenderCounters
 {
 	pg_atomic_uint64 datagrams; /* handed to the network */
+	pg_atomic_uint64 by_type[RAFT_MESSAGE_TYPE_LAST + 1];	/* by RaftMessageType */
+	pg_atomic_uint64 by_peer[RAFT_MAX_NODES];	/* by addressee */
 	pg_atomic_uint64 errors;	/* refused by it */
 	pg_atomic_uint64 last_words;	/* resignations sent at the end */
 } SenderCounters;
@@ -241,6 +251,42 @@ typedef struct HookState
 	pg_atomic_uint64 last_sequence; /* what it told of */
 } HookState;
 
+/*
+ * Whatever is counted and only grows while the server runs: nothing but
+ * uint64s, so that one can be subtracted from another.  Times in nanoseconds.
+ */
+typedef struct Totals
+{
+	RaftCounters core;
+	uint64		pipeline_starts;
+	uint64		datagrams_received;
+	uint64		received_by_type[RAFT_MESSAGE_TYPE_LAST + 1];
+	uint64		received_by_peer[RAFT_MAX_NODES];
+	uint64		dropped[WIRE_DROP_REASONS];
+	uint64		datagrams_sent;
+	uint64		sent_by_type[RAFT_MESSAGE_TYPE_LAST + 1];
+	uint64		sent_by_peer[RAFT_MAX_NODES];
+	uint64		send_errors;
+	uint64		last_words;
+	uint64		outbox_full;
+	uint64		state_writes;
+	uint64		state_write_ns;
+	uint64		hook_runs;
+	uint64		hook_failures;
+	uint64		hook_timeouts;
+	uint64		hook_retries;
+	uint64		hook_skipped;
+	uint64		hook_run_ns;
+} Totals;
+
+/* Where the statistics that users see begin. */
+typedef struct Baseline
+{
+	LWLock	   *lock;			/* guards the rest; before SharedState.lock */
+	TimestampTz reset_at;
+	Totals		totals;			/* as they were then */
+} Baseline;
+
 typedef struct WorkerSlot
 {
 	pg_atomic_uint32 pid;		/* 0: does not run */
@@ -271,8 +317,21 @@ typedef struct SharedState
 	TickerCounters ticker;
 	SenderCounters sender;
 	HookState	hook;
+	Baseline	baseline;
 	History		history;
 } SharedState;
+
+/*
+ * Raise a maximum, whose only other writer is whoever resets it to 0: a value
+ * that was compared before the reset may be left out or stay, as if it had
+ * come just before or after.
+ */
+static inline void
+shared_state_raise(pg_atomic_uint64 *maximum, uint64 value)
+{
+	if (value > pg_atomic_read_u64(maximum))
+		pg_atomic_write_u64(maximum, value);
+}
 
 /* The one instance; NULL if the library was not preloaded or is off. */
 extern SharedState *shared_state;

@@ -1,17 +1,16 @@
 /*-------------------------------------------------------------------------
  *
  * sql_views.c
- *		The functions behind the views, and the counters.
+ *		The functions behind the views of this node, its peers and its history.
  *
  * Run in any backend, on a standby too, on copies of the published state and
  * of the peers' addresses, each made under the shared state's lock, shared.
- * Counters, process ids and the lease cell are read without a lock.
+ * The history, process ids and the lease cell are read without a lock.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "access/xlog.h"
 #include "access/xlogrecovery.h"
 #include "catalog/pg_type.h"
@@ -24,6 +23,7 @@
 #include "postmaster/postmaster.h"
 #include "replication/walreceiver.h"
 #include "sql_functions.h"
+#include "sql_row.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/pg_lsn.h"
@@ -32,108 +32,14 @@
 /* A refused datagram of a peer is news for this long. */
 #define DROP_RECENT_NS			(3 * NS_PER_S)
 
-/* More than any of the views has. */
-#define ROW_COLUMNS_MAX			40
-
-/* A result row under construction. */
-typedef struct Row
-{
-	TupleDesc	descriptor;
-	int			next;			/* column to be filled in */
-	Datum		values[ROW_COLUMNS_MAX];
-	bool		nulls[ROW_COLUMNS_MAX];
-} Row;
-
 PG_FUNCTION_INFO_V1(pg_leader_get_status);
 PG_FUNCTION_INFO_V1(pg_leader_get_peers);
 PG_FUNCTION_INFO_V1(pg_leader_get_history);
-PG_FUNCTION_INFO_V1(pg_leader_get_counters);
-
-/*-------------------------------------------------------------------------
- * Rows
- *-------------------------------------------------------------------------
- */
 
 static const char *
 role_word(RaftRole role)
 {
 	return history_role_word(history_role(role));
-}
-
-static void
-begin_row(FunctionCallInfo fcinfo, Row *row)
-{
-	if (get_call_result_type(fcinfo, NULL, &row->descriptor) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
-	if (row->descriptor->natts > ROW_COLUMNS_MAX)
-		elog(ERROR, "row has too many columns");
-	row->descriptor = BlessTupleDesc(row->descriptor);
-	row->next = 0;
-}
-
-static void
-add_datum(Row *row, Datum value)
-{
-	row->values[row->next] = value;
-	row->nulls[row->next++] = false;
-}
-
-static void
-add_null(Row *row)
-{
-	row->values[row->next] = (Datum) 0;
-	row->nulls[row->next++] = true;
-}
-
-static void
-add_int(Row *row, int32 value)
-{
-	add_datum(row, Int32GetDatum(value));
-}
-
-/* A node id, or NULL for "none" and all other values that are none. */
-static void
-add_id(Row *row, int32 id)
-{
-	if (id >= 0)
-		add_int(row, id);
-	else
-		add_null(row);
-}
-
-/* A port or a process id, where 0 stands for none. */
-static void
-add_number(Row *row, uint32 number)
-{
-	if (number != 0)
-		add_int(row, (int32) number);
-	else
-		add_null(row);
-}
-
-/* NULL or an empty string: NULL. */
-static void
-add_text(Row *row, const char *text)
-{
-	if (text != NULL && text[0] != '\0')
-		add_datum(row, CStringGetTextDatum(text));
-	else
-		add_null(row);
-}
-
-static void
-add_interval_ns(Row *row, uint64 duration_ns)
-{
-	add_datum(row, IntervalPGetDatum(sql_functions_make_interval(duration_ns)));
-}
-
-static HeapTuple
-finish_row(Row *row)
-{
-	if (row->next != row->descriptor->natts)
-		elog(ERROR, "row has %d columns instead of %d", row->next,
-			 row->descriptor->natts);
-	return heap_form_tuple(row->descriptor, row->values, row->nulls);
 }
 
 /*-------------------------------------------------------------------------
@@ -143,7 +49,7 @@ finish_row(Row *row)
 
 /* How far this server has come with the data, and on which timeline. */
 static void
-add_position(Row *row)
+add_position(SqlRow *row)
 {
 	bool		in_recovery = RecoveryInProgress();
 	XLogRecPtr	lsn;
@@ -166,17 +72,17 @@ add_position(Row *row)
 		}
 	}
 
-	add_datum(row, BoolGetDatum(in_recovery));
-	add_number(row, timeline);
+	sql_row_add_datum(row, BoolGetDatum(in_recovery));
+	sql_row_add_number(row, timeline);
 	if (XLogRecPtrIsInvalid(lsn))
-		add_null(row);
+		sql_row_add_null(row);
 	else
-		add_datum(row, LSNGetDatum(lsn));
+		sql_row_add_datum(row, LSNGetDatum(lsn));
 }
 
 /* Whose report this node, being born or amnesiac, waits for; NULL: nobody's. */
 static void
-add_awaited(Row *row, const PublishedState *state)
+add_awaited(SqlRow *row, const PublishedState *state)
 {
 	Datum		ids[RAFT_MAX_NODES];
 	int			count = 0;
@@ -187,25 +93,25 @@ add_awaited(Row *row, const PublishedState *state)
 			ids[count++] = Int32GetDatum(id);
 	}
 	if (count == 0)
-		add_null(row);
+		sql_row_add_null(row);
 	else
-		add_datum(row, PointerGetDatum(construct_array(ids, count, INT4OID,
-													   sizeof(int32), true,
-													   TYPALIGN_INT)));
+		sql_row_add_datum(row, PointerGetDatum(construct_array(ids, count, INT4OID,
+															   sizeof(int32), true,
+															   TYPALIGN_INT)));
 }
 
 /* What a node shows that waits for something, or for its turn. */
 static void
-add_prospects(Row *row, const PublishedState *state, uint64 now_ns)
+add_prospects(SqlRow *row, const PublishedState *state, uint64 now_ns)
 {
 	const RaftView *view = &state->raft;
 
-	add_id(row, view->rank);
+	sql_row_add_id(row, view->rank);
 	add_awaited(row, state);
 	if (view->recover_at_ns != 0)
-		add_interval_ns(row, diagnosis_elapsed_ns(now_ns, view->recover_at_ns));
+		sql_row_add_interval_ns(row, diagnosis_elapsed_ns(now_ns, view->recover_at_ns));
 	else
-		add_null(row);
+		sql_row_add_null(row);
 }
 
 static void
@@ -274,10 +180,10 @@ pg_leader_get_status(PG_FUNCTION_ARGS)
 	uint64		now_ns;
 	uint64		lease_ns;
 	bool		has_lease;
-	Row			row;
+	SqlRow		row;
 
 	sql_functions_check_running();
-	begin_row(fcinfo, &row);
+	sql_row_begin(fcinfo, &row);
 	known = shared_state_read(state);
 	live = sql_functions_is_live(state);
 	if (live)
@@ -285,78 +191,78 @@ pg_leader_get_status(PG_FUNCTION_ARGS)
 	has_lease = lease_cell_valid_term(&shared_state->lease, &lease_ns) != 0;
 	now_ns = clock_now_ns();
 
-	add_int(&row, config_node_id);
-	add_text(&row, live ? role_word(view->role) : "down");
+	sql_row_add_int(&row, config_node_id);
+	sql_row_add_text(&row, live ? role_word(view->role) : "down");
 	if (known)
-		add_datum(&row, Int64GetDatum((int64) view->term));
+		sql_row_add_datum(&row, Int64GetDatum((int64) view->term));
 	else
-		add_null(&row);
+		sql_row_add_null(&row);
 
-	add_id(&row, leader_id);
+	sql_row_add_id(&row, leader_id);
 	if (leader_id == RAFT_NO_NODE)
 	{
-		add_null(&row);
-		add_null(&row);
+		sql_row_add_null(&row);
+		sql_row_add_null(&row);
 	}
 	else
 	{
-		add_text(&row, config_peers.peers[leader_id].host);
-		add_number(&row, leader_id == config_node_id ? (uint32) PostPortNumber :
-				   state->peers[leader_id].advertised_port);
+		sql_row_add_text(&row, config_peers.peers[leader_id].host);
+		sql_row_add_number(&row, leader_id == config_node_id ? (uint32) PostPortNumber :
+						   state->peers[leader_id].advertised_port);
 	}
 
-	add_datum(&row, BoolGetDatum(has_lease));
+	sql_row_add_datum(&row, BoolGetDatum(has_lease));
 	if (has_lease)
-		add_interval_ns(&row, lease_ns);
+		sql_row_add_interval_ns(&row, lease_ns);
 	else
-		add_null(&row);
-	add_id(&row, known ? view->vote : RAFT_NO_NODE);
+		sql_row_add_null(&row);
+	sql_row_add_id(&row, known ? view->vote : RAFT_NO_NODE);
 
-	add_int(&row, config_peers.count / 2 + 1);
-	add_int(&row, config_peers.count);
-	add_text(&row, config_cluster_name);
+	sql_row_add_int(&row, config_peers.count / 2 + 1);
+	sql_row_add_int(&row, config_peers.count);
+	sql_row_add_text(&row, config_cluster_name);
 	if (live)
 	{
-		add_datum(&row, TimestampTzGetDatum(state->since));
-		add_text(&row, raft_reason_name(view->role_reason));
+		sql_row_add_datum(&row, TimestampTzGetDatum(state->since));
+		sql_row_add_text(&row, raft_reason_name(view->role_reason));
 	}
 	else
 	{
-		add_null(&row);
-		add_null(&row);
+		sql_row_add_null(&row);
+		sql_row_add_null(&row);
 	}
-	add_text(&row, known ? raft_standing_name(view->standing) : NULL);
-	add_text(&row, describe_node(state, live, now_ns));
-	add_id(&row, live && leader_id == RAFT_NO_NODE ?
-		   view->rumoured_leader_id : RAFT_NO_NODE);
+	sql_row_add_text(&row, known ? raft_standing_name(view->standing) : NULL);
+	sql_row_add_text(&row, describe_node(state, live, now_ns));
+	sql_row_add_id(&row, live && leader_id == RAFT_NO_NODE ?
+				   view->rumoured_leader_id : RAFT_NO_NODE);
 	if (live)
 		add_prospects(&row, state, now_ns);
 	else
 	{
 		for (int i = 0; i < 3; i++)
-			add_null(&row);
+			sql_row_add_null(&row);
 	}
 
 	add_position(&row);
 
 	if (known)
 	{
-		add_interval_ns(&row, view->timings.heartbeat_interval_ns);
-		add_interval_ns(&row, view->timings.election_timeout_min_ns);
-		add_interval_ns(&row, view->timings.election_timeout_max_ns);
-		add_int(&row, (int32) view->timings.max_clock_drift_ppm);
-		add_int(&row, view->timings.priority);
-		add_datum(&row, BoolGetDatum(state->settings_in_force));
+		sql_row_add_interval_ns(&row, view->timings.heartbeat_interval_ns);
+		sql_row_add_interval_ns(&row, view->timings.election_timeout_min_ns);
+		sql_row_add_interval_ns(&row, view->timings.election_timeout_max_ns);
+		sql_row_add_int(&row, (int32) view->timings.max_clock_drift_ppm);
+		sql_row_add_int(&row, view->timings.priority);
+		sql_row_add_datum(&row, BoolGetDatum(state->settings_in_force));
 	}
 	else
 	{
 		for (int i = 0; i < 6; i++)
-			add_null(&row);
+			sql_row_add_null(&row);
 	}
 	for (int kind = 0; kind <= WORKER_HOOK_RUNNER; kind++)
-		add_number(&row, sql_functions_worker_pid(kind));
+		sql_row_add_number(&row, sql_functions_worker_pid(kind));
 
-	PG_RETURN_DATUM(HeapTupleGetDatum(finish_row(&row)));
+	PG_RETURN_DATUM(HeapTupleGetDatum(sql_row_finish(&row)));
 }
 
 /*-------------------------------------------------------------------------
@@ -417,24 +323,24 @@ append_refused_datagrams(StringInfo note, int peer_id, uint64 now_ns)
 
 /* The columns from "reachable" on, for this node itself. */
 static void
-add_self(Row *row, const PublishedState *state, uint64 now_ns)
+add_self(SqlRow *row, const PublishedState *state, uint64 now_ns)
 {
 	const RaftView *view = &state->raft;
 
-	add_datum(row, BoolGetDatum(true));
-	add_null(row);				/* last_heard */
-	add_null(row);				/* round_trip */
-	add_datum(row, Int64GetDatum((int64) view->term));
-	add_text(row, role_word(view->role));
-	add_text(row, raft_standing_name(view->standing));
-	add_id(row, view->leader_id);
-	add_int(row, view->timings.priority);
+	sql_row_add_datum(row, BoolGetDatum(true));
+	sql_row_add_null(row);		/* last_heard */
+	sql_row_add_null(row);		/* round_trip */
+	sql_row_add_datum(row, Int64GetDatum((int64) view->term));
+	sql_row_add_text(row, role_word(view->role));
+	sql_row_add_text(row, raft_standing_name(view->standing));
+	sql_row_add_id(row, view->leader_id);
+	sql_row_add_int(row, view->timings.priority);
 	if (view->role == RAFT_LEADER)
-		add_datum(row, BoolGetDatum(state->peers[config_node_id].expiry_ns > now_ns));
+		sql_row_add_datum(row, BoolGetDatum(state->peers[config_node_id].expiry_ns > now_ns));
 	else
-		add_null(row);
-	add_id(row, view->rank);
-	add_text(row, describe_node(state, true, now_ns));
+		sql_row_add_null(row);
+	sql_row_add_id(row, view->rank);
+	sql_row_add_text(row, describe_node(state, true, now_ns));
 }
 
 /*
@@ -442,40 +348,40 @@ add_self(Row *row, const PublishedState *state, uint64 now_ns)
  * as far as it cannot change without us: a dead leader is no leader.
  */
 static void
-add_peer(Row *row, const PublishedState *state, int peer_id, uint64 now_ns)
+add_peer(SqlRow *row, const PublishedState *state, int peer_id, uint64 now_ns)
 {
 	const RaftPeerView *peer = &state->peers[peer_id];
 	bool		heard = peer->last_heard_ns != 0;
 	bool		reachable = diagnosis_reachable(&state->raft, peer, now_ns);
 	StringInfoData note;
 
-	add_datum(row, BoolGetDatum(reachable));
+	sql_row_add_datum(row, BoolGetDatum(reachable));
 	if (heard)
-		add_interval_ns(row, diagnosis_elapsed_ns(peer->last_heard_ns, now_ns));
+		sql_row_add_interval_ns(row, diagnosis_elapsed_ns(peer->last_heard_ns, now_ns));
 	else
-		add_null(row);
+		sql_row_add_null(row);
 	if (peer->round_trip_ns != 0)
-		add_interval_ns(row, peer->round_trip_ns);
+		sql_row_add_interval_ns(row, peer->round_trip_ns);
 	else
-		add_null(row);
+		sql_row_add_null(row);
 	if (heard)
-		add_datum(row, Int64GetDatum((int64) peer->term));
+		sql_row_add_datum(row, Int64GetDatum((int64) peer->term));
 	else
-		add_null(row);
-	add_text(row, reachable ? role_word(peer->role) : NULL);
-	add_text(row, heard ? raft_standing_name(peer->standing) : NULL);
-	add_id(row, reachable ? peer->known_leader : RAFT_NO_NODE);
-	add_id(row, peer->priority);
+		sql_row_add_null(row);
+	sql_row_add_text(row, reachable ? role_word(peer->role) : NULL);
+	sql_row_add_text(row, heard ? raft_standing_name(peer->standing) : NULL);
+	sql_row_add_id(row, reachable ? peer->known_leader : RAFT_NO_NODE);
+	sql_row_add_id(row, peer->priority);
 	if (state->raft.role == RAFT_LEADER)
-		add_datum(row, BoolGetDatum(peer->expiry_ns > now_ns));
+		sql_row_add_datum(row, BoolGetDatum(peer->expiry_ns > now_ns));
 	else
-		add_null(row);
-	add_id(row, state->raft.role == RAFT_LEADER ? peer->rank : RAFT_NO_RANK);
+		sql_row_add_null(row);
+	sql_row_add_id(row, state->raft.role == RAFT_LEADER ? peer->rank : RAFT_NO_RANK);
 
 	initStringInfo(&note);
 	(void) diagnosis_peer(&note, &state->raft, peer, now_ns);
 	append_refused_datagrams(&note, peer_id, now_ns);
-	add_text(row, note.data);
+	sql_row_add_text(row, note.data);
 }
 
 Datum
@@ -487,11 +393,11 @@ pg_leader_get_peers(PG_FUNCTION_ARGS)
 	uint64		generation = 0;
 	uint64		now_ns;
 	bool		live;
-	Row			row;
+	SqlRow		row;
 
 	sql_functions_check_running();
 	InitMaterializedSRF(fcinfo, 0);
-	begin_row(fcinfo, &row);
+	sql_row_begin(fcinfo, &row);
 
 	(void) shared_state_read(state);
 	live = sql_functions_is_live(state);
@@ -502,23 +408,22 @@ pg_leader_get_peers(PG_FUNCTION_ARGS)
 	{
 		char		address[PEER_HOST_MAX + 16];
 
-		row.next = 0;
-		add_int(&row, id);
-		add_text(&row, config_peers.peers[id].host);
-		add_int(&row, config_peers.peers[id].port);
-		add_text(&row, addresses[id].length == 0 ? NULL :
-				 peers_format_address(&addresses[id], address, sizeof(address)));
-		add_datum(&row, BoolGetDatum(id == config_node_id));
+		sql_row_clear(&row);
+		sql_row_add_int(&row, id);
+		sql_row_add_text(&row, config_peers.peers[id].host);
+		sql_row_add_int(&row, config_peers.peers[id].port);
+		sql_row_add_text(&row, addresses[id].length == 0 ? NULL :
+						 peers_format_address(&addresses[id], address, sizeof(address)));
+		sql_row_add_datum(&row, BoolGetDatum(id == config_node_id));
 		if (!live)
 		{
-			while (row.next < row.descriptor->natts)
-				add_null(&row);
+			sql_row_add_nulls(&row);
 		}
 		else if (id == config_node_id)
 			add_self(&row, state, now_ns);
 		else
 			add_peer(&row, state, id, now_ns);
-		tuplestore_puttuple(result->setResult, finish_row(&row));
+		tuplestore_puttuple(result->setResult, sql_row_finish(&row));
 	}
 	return (Datum) 0;
 }
@@ -533,7 +438,7 @@ pg_leader_get_peers(PG_FUNCTION_ARGS)
  * another database.
  */
 static void
-add_requester(Row *row, char *requester)
+add_requester(SqlRow *row, char *requester)
 {
 	if (!pg_verifymbstr(requester, strlen(requester), true))
 	{
@@ -543,7 +448,7 @@ add_requester(Row *row, char *requester)
 				*character = '?';
 		}
 	}
-	add_text(row, requester);
+	sql_row_add_text(row, requester);
 }
 
 Datum
@@ -552,144 +457,28 @@ pg_leader_get_history(PG_FUNCTION_ARGS)
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	HistoryEntry *entries = palloc(sizeof(HistoryEntry) * HISTORY_SIZE);
 	int			count;
-	Row			row;
+	SqlRow		row;
 
 	sql_functions_check_running();
 	InitMaterializedSRF(fcinfo, 0);
-	begin_row(fcinfo, &row);
+	sql_row_begin(fcinfo, &row);
 
 	count = history_read(&shared_state->history, entries);
 	for (int i = 0; i < count; i++)
 	{
 		HistoryEntry *entry = &entries[i];
 
-		row.next = 0;
-		add_datum(&row, Int64GetDatum((int64) entry->number));
-		add_datum(&row, TimestampTzGetDatum(entry->changed_at));
-		add_datum(&row, Int64GetDatum((int64) entry->term));
-		add_text(&row, history_role_word(entry->old_role));
-		add_text(&row, history_role_word(entry->new_role));
-		add_id(&row, entry->old_leader_id);
-		add_id(&row, entry->leader_id);
-		add_text(&row, entry->reason);
+		sql_row_clear(&row);
+		sql_row_add_datum(&row, Int64GetDatum((int64) entry->number));
+		sql_row_add_datum(&row, TimestampTzGetDatum(entry->changed_at));
+		sql_row_add_datum(&row, Int64GetDatum((int64) entry->term));
+		sql_row_add_text(&row, history_role_word(entry->old_role));
+		sql_row_add_text(&row, history_role_word(entry->new_role));
+		sql_row_add_id(&row, entry->old_leader_id);
+		sql_row_add_id(&row, entry->leader_id);
+		sql_row_add_text(&row, entry->reason);
 		add_requester(&row, entry->requested_by);
-		tuplestore_puttuple(result->setResult, finish_row(&row));
+		tuplestore_puttuple(result->setResult, sql_row_finish(&row));
 	}
-	return (Datum) 0;
-}
-
-/*-------------------------------------------------------------------------
- * pg_leader_get_counters()
- *-------------------------------------------------------------------------
- */
-
-static void
-put_counter(ReturnSetInfo *result, const char *name, uint64 value)
-{
-	Datum		values[2];
-	bool		nulls[2] = {false, false};
-
-	values[0] = CStringGetTextDatum(name);
-	values[1] = Int64GetDatum((int64) value);
-	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
-}
-
-/* "queue full" becomes "dropped_queue_full". */
-static char *
-make_drop_name(WireDrop drop)
-{
-	char	   *name = psprintf("dropped_%s", wire_drop_name(drop));
-
-	for (char *character = name; *character != '\0'; character++)
-	{
-		if (*character == ' ')
-			*character = '_';
-	}
-	return name;
-}
-
-/* Of all workers since the server's start. */
-static void
-put_worker_counters(ReturnSetInfo *result)
-{
-	ReceiverCounters *receiver = &shared_state->receiver;
-	TickerCounters *ticker = &shared_state->ticker;
-	SenderCounters *sender = &shared_state->sender;
-	HookState  *hook = &shared_state->hook;
-
-	put_counter(result, "pipeline_starts",
-				pg_atomic_read_u64(&shared_state->workers[WORKER_TICKER].starts));
-	put_counter(result, "datagrams_received",
-				pg_atomic_read_u64(&receiver->datagrams));
-	for (int drop = WIRE_OK + 1; drop < WIRE_DROP_REASONS; drop++)
-		put_counter(result, make_drop_name(drop),
-					pg_atomic_read_u64(&receiver->dropped[drop]));
-	put_counter(result, "datagrams_sent",
-				pg_atomic_read_u64(&sender->datagrams));
-	put_counter(result, "send_errors", pg_atomic_read_u64(&sender->errors));
-	put_counter(result, "last_words", pg_atomic_read_u64(&sender->last_words));
-	put_counter(result, "outbox_full",
-				pg_atomic_read_u64(&ticker->outbox_full));
-	put_counter(result, "state_writes",
-				pg_atomic_read_u64(&ticker->state_writes));
-	put_counter(result, "state_write_us_total",
-				pg_atomic_read_u64(&ticker->state_write_ns) / NS_PER_US);
-	put_counter(result, "state_write_us_max",
-				pg_atomic_read_u64(&ticker->state_write_max_ns) / NS_PER_US);
-	put_counter(result, "late_us_max",
-				pg_atomic_read_u64(&ticker->late_max_ns) / NS_PER_US);
-	put_counter(result, "hook_runs", pg_atomic_read_u64(&hook->runs));
-	put_counter(result, "hook_failures", pg_atomic_read_u64(&hook->failures));
-	put_counter(result, "hook_timeouts", pg_atomic_read_u64(&hook->timeouts));
-	put_counter(result, "hook_retries", pg_atomic_read_u64(&hook->retries));
-	put_counter(result, "hook_skipped", pg_atomic_read_u64(&hook->skipped));
-	put_counter(result, "hook_us_total",
-				pg_atomic_read_u64(&hook->run_ns) / NS_PER_US);
-	put_counter(result, "hook_us_max",
-				pg_atomic_read_u64(&hook->run_max_ns) / NS_PER_US);
-	put_counter(result, "hook_last_us",
-				pg_atomic_read_u64(&hook->last_run_ns) / NS_PER_US);
-	put_counter(result, "hook_last_status",
-				pg_atomic_read_u32(&hook->last_status));
-	put_counter(result, "hook_last_sequence",
-				pg_atomic_read_u64(&hook->last_sequence));
-}
-
-/* Of the core, since the pipeline's start. */
-static void
-put_core_counters(ReturnSetInfo *result, const RaftCounters *counters)
-{
-	put_counter(result, "raft_pre_votes_begun", counters->pre_votes_begun);
-	put_counter(result, "raft_elections_begun", counters->elections_begun);
-	put_counter(result, "raft_elections_won", counters->elections_won);
-	put_counter(result, "raft_rounds_failed", counters->rounds_failed);
-	put_counter(result, "raft_votes_granted", counters->votes_granted);
-	put_counter(result, "raft_votes_refused", counters->votes_refused);
-	put_counter(result, "raft_pre_votes_granted", counters->pre_votes_granted);
-	put_counter(result, "raft_pre_votes_refused", counters->pre_votes_refused);
-	put_counter(result, "raft_heartbeats_sent", counters->heartbeats_sent);
-	put_counter(result, "raft_heartbeats_acknowledged",
-				counters->heartbeats_acknowledged);
-	put_counter(result, "raft_lease_lapses", counters->lease_lapses);
-	put_counter(result, "raft_leader_changes", counters->leader_changes);
-	put_counter(result, "raft_messages_dropped", counters->dropped);
-	put_counter(result, "raft_outbox_full", counters->outbox_full);
-	put_counter(result, "raft_events_lost", counters->events_lost);
-	put_counter(result, "raft_clock_went_back", counters->clock_went_back);
-	put_counter(result, "raft_invariants_broken", counters->invariants_broken);
-	put_counter(result, "raft_persist_failures", counters->persist_failures);
-}
-
-Datum
-pg_leader_get_counters(PG_FUNCTION_ARGS)
-{
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	PublishedState *state = palloc(sizeof(PublishedState));
-
-	sql_functions_check_running();
-	InitMaterializedSRF(fcinfo, 0);
-	(void) shared_state_read(state);
-	put_worker_counters(result);
-	put_core_counters(result, &state->counters);
 	return (Datum) 0;
 }

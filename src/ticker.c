@@ -81,6 +81,7 @@ typedef struct Ticker
 	uint64		raised_term;	/* of the lease in the cell; 0: none */
 	uint64		raised_end_ns;
 
+	RaftCounters earlier_counters;	/* of this process's predecessors */
 	bool		publish_pending;	/* the lock was busy */
 	RaftView	published_view; /* as last published */
 	uint64		published_ns;	/* 0: nothing published yet */
@@ -93,6 +94,17 @@ static uint64
 draw(void)
 {
 	return pg_prng_uint64(&ticker.prng);
+}
+
+/* All that the cores of this server have counted. */
+static void
+count_up(RaftCounters *totals)
+{
+	const uint64 *earlier = (const uint64 *) &ticker.earlier_counters;
+	const uint64 *present = (const uint64 *) raft_counters(ticker.node);
+
+	for (size_t i = 0; i < sizeof(RaftCounters) / sizeof(uint64); i++)
+		((uint64 *) totals)[i] = earlier[i] + present[i];
 }
 
 /*
@@ -113,7 +125,10 @@ end_at_exit(int code, Datum arg)
 	if (!LWLockConditionalAcquire(shared_state->lock, LW_EXCLUSIVE))
 		return;
 	if (shared_state->ticker_latch == MyLatch)
+	{
 		shared_state->ticker_latch = NULL;
+		count_up(&shared_state->published.counters);
+	}
 	LWLockRelease(shared_state->lock);
 }
 
@@ -202,11 +217,9 @@ persist(const RaftDurable *durable)
 		TickerCounters *counters = &shared_state->ticker;
 		uint64		took_ns = end_ns - begin_ns;
 
-		/* This process alone writes them: no need for an atomic maximum. */
 		pg_atomic_fetch_add_u64(&counters->state_writes, 1);
 		pg_atomic_fetch_add_u64(&counters->state_write_ns, took_ns);
-		if (took_ns > pg_atomic_read_u64(&counters->state_write_max_ns))
-			pg_atomic_write_u64(&counters->state_write_max_ns, took_ns);
+		shared_state_raise(&counters->state_write_max_ns, took_ns);
 
 		ticker.mirror_pending = true;
 		raft_persisted(ticker.node, end_ns, took_ns, draw());
@@ -299,7 +312,7 @@ publish(const RaftView *view, bool force)
 	next->valid = true;
 	next->ticker_pid = MyProcPid;
 	next->raft = *view;
-	next->counters = *raft_counters(ticker.node);
+	count_up(&next->counters);
 	next->published_ns = now_ns;
 	for (id = 0; id < ticker.node_count; id++)
 		(void) raft_peer_view(ticker.node, id, &next->peers[id]);
@@ -361,6 +374,9 @@ send_messages(void)
 				leave_broken_pipeline();
 				break;
 			case QUEUE_OK:
+				shared_state_raise(&shared_state->ticker.outbox_max,
+								   queue_depth(ticker.outbox));
+				break;
 			case QUEUE_EMPTY:
 				break;
 		}
@@ -756,6 +772,7 @@ start_node(uint64 session)
 	if (verdict != STATE_VALID && verdict != STATE_BORN)
 		strlcpy(ticker.next.state_note, note, SHARED_NOTE_SIZE);
 
+	ticker.earlier_counters = shared_state->published.counters;
 	config.node_id = config_node_id;
 	config.node_count = ticker.node_count;
 	config.session = session;
@@ -842,10 +859,9 @@ sleep_until_needed(bool hurry)
 
 	/* Slept past the deadline: the machine is busy, or was suspended. */
 	now_ns = clock_now_ns();
-	if (!hurry && now_ns > deadline_ns &&
-		now_ns - deadline_ns > pg_atomic_read_u64(&shared_state->ticker.late_max_ns))
-		pg_atomic_write_u64(&shared_state->ticker.late_max_ns,
-							now_ns - deadline_ns);
+	if (!hurry && now_ns > deadline_ns)
+		shared_state_raise(&shared_state->ticker.late_max_ns,
+						   now_ns - deadline_ns);
 }
 
 void

@@ -17,7 +17,9 @@ my $node    = $cluster->node(0);
 my @functions = qw(pg_leader_term() pg_leader_leader_id()
   pg_leader_is_leader() pg_leader_fencing_token() pg_leader_wait()
   pg_leader_step_down() pg_leader_transfer(1) pg_leader_forget_state()
-  pg_leader_get_status() pg_leader_get_peers() pg_leader_get_counters());
+  pg_leader_get_status() pg_leader_get_peers() pg_leader_get_history()
+  pg_leader_get_statistics() pg_leader_get_messages() pg_leader_get_drops()
+  pg_leader_stat_reset());
 
 # Titles of pg_leader's own processes.
 sub workers
@@ -107,8 +109,10 @@ foreach my $question (
 			0, "SET ROLE nobody; SELECT coalesce(${question}::text, 'null')"),
 		"anybody may ask $question");
 }
-foreach
-  my $view ('pg_leader_status', 'pg_leader_peers', 'pg_leader_get_counters()')
+foreach my $view (
+	'pg_leader_status',        'pg_leader_peers',
+	'pg_leader_history',       'pg_stat_leader',
+	'pg_stat_leader_messages', 'pg_stat_leader_drops')
 {
 	ok( $cluster->value(0, "SET ROLE watcher; SELECT count(*) FROM $view") >
 		  0,
@@ -117,8 +121,9 @@ foreach
 	  $cluster->error(0, "SET ROLE nobody; SELECT count(*) FROM $view");
 	is($code, '42501', "others may not look at $view");
 }
-foreach my $act ('pg_leader_step_down()', 'pg_leader_transfer(1)',
-	'pg_leader_forget_state()')
+foreach my $act (
+	'pg_leader_step_down()',    'pg_leader_transfer(1)',
+	'pg_leader_forget_state()', 'pg_leader_stat_reset()')
 {
 	($message, $code) = $cluster->error(0, "SET ROLE watcher; SELECT $act");
 	is($code, '42501', "pg_monitor may not call $act");

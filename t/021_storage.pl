@@ -60,9 +60,9 @@ is($cluster->value($old, 'SELECT count(*) FROM written'),
 my ($other) = grep { $_ != $leader } @others;
 my $vote = $cluster->state_of($old);
 $cluster->stop('immediate', $leader);
-my $failed = $cluster->counters($other)->{raft_rounds_failed};
+my $failed = $cluster->counters($other)->{rounds_failed};
 $cluster->wait_for(
-	sub { $cluster->counters($other)->{raft_rounds_failed} > $failed + 2 },
+	sub { $cluster->counters($other)->{rounds_failed} > $failed + 2 },
 	"node $other to campaign three times");
 is_deeply($cluster->state_of($old), $vote, 'its state is as it was');
 is($cluster->value($other, 'SELECT pg_leader_is_leader()'),

@@ -79,7 +79,7 @@ same_lines(
 	'settings, their defaults, and when they take effect');
 
 #
-# Functions, views, counters
+# Functions and views
 #
 
 @documented =
@@ -103,7 +103,9 @@ my @views = lines_of(
 		AND d.refobjid = e.oid AND d.deptype = 'e'
 		AND e.extname = 'pg_leader'
 	  ORDER BY 1});
-is("@views", 'pg_leader_history pg_leader_peers pg_leader_status',
+is( "@views",
+	'pg_leader_history pg_leader_peers pg_leader_status'
+	  . ' pg_stat_leader pg_stat_leader_drops pg_stat_leader_messages',
 	'the views');
 
 my %columns;
@@ -120,8 +122,12 @@ foreach my $view (@views)
 	$columns{$view} = { map { s/ .*//r => 1 } @real };
 }
 
-same_lines([ map { $_->[0] } table_rows('docs/sql.md', 'Counters') ],
-	[ lines_of('SELECT name FROM pg_leader_get_counters()') ], 'counters');
+my $reasons = slurp_file("$top/docs/sql.md");
+$reasons =~ s/\A.*^\| reason \| the datagram \|\n\|---\|---\|\n//ms;
+same_lines(
+	[ $reasons =~ /^\| ([a-z ]+) \|/mg ],
+	[ lines_of('SELECT reason FROM pg_stat_leader_drops') ],
+	'reasons for drops');
 
 #
 # Whatever else names them
@@ -131,9 +137,7 @@ my %exists =
   map { $_ => 1 } lines_of(
 	q{SELECT proname FROM pg_proc WHERE proname LIKE 'pg\_leader\_%'
 	  UNION ALL
-	  SELECT name FROM pg_settings WHERE name LIKE 'pg\_leader.%'
-	  UNION ALL
-	  SELECT name FROM pg_leader_get_counters()}),
+	  SELECT name FROM pg_settings WHERE name LIKE 'pg\_leader.%'}),
   @views;
 
 my @texts =
@@ -145,18 +149,17 @@ foreach my $document (@texts)
 	my $text = slurp_file("$top/$document");
 
 	# A setting has the prefix and a dot; what follows a slash is a path.
-	foreach my $name (
-		$text =~ /(?<![\w\/.])(pg_leader_\w+(?:\.\w+)?|pg_leader\.\w+)/g)
+	foreach my $name ($text =~
+		/(?<![\w\/.])(pg_(?:stat_)?leader_\w+(?:\.\w+)?|pg_(?:stat_)?leader\.\w+)/g
+	  )
 	{
-		my ($relation, $column) = $name =~ /^(pg_leader_\w+)\.(\w+)$/;
+		my ($relation, $column) =
+		  $name =~ /^(pg_leader_\w+|pg_stat_leader\w*)\.(\w+)$/;
 		push @unknown, $name
 		  unless defined $column
 		  ? $columns{$relation}{$column}
 		  : $exists{$name};
 	}
-
-	# Names of counters have a form of their own.
-	push @unknown, grep { !$exists{$_} } $text =~ /`((?:raft|dropped)_\w+)`/g;
 	is("@unknown", '', "$document names only what exists");
 }
 

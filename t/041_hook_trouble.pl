@@ -91,10 +91,7 @@ cmp_ok(
 	'>',
 	$before->{hook_failures},
 	'a failure: there was one');
-cmp_ok(
-	$after->{hook_us_total},
-	'>',
-	$before->{hook_us_total},
+cmp_ok($after->{hook_time}, '>', $before->{hook_time},
 	'a failure: its time is counted');
 like(
 	$cluster->log_of(0, $from),

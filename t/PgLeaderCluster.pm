@@ -568,7 +568,8 @@ sub disk_pid
 
 =item $cluster->counters($id)
 
-What pg_leader_get_counters() says, as a hash.
+What pg_stat_leader says, as a hash, and for each reason for which datagrams
+are dropped, C<dropped_tag> for example.  NULL is 0.
 
 =back
 
@@ -616,8 +617,17 @@ sub counters
 {
 	my ($self, $id) = @_;
 
-	return { map { @$_ }
-		  @{ $self->ask($id, 'SELECT * FROM pg_leader_get_counters()') } };
+	my $counters = $self->records($id, 'SELECT * FROM pg_stat_leader')->[0];
+	foreach my $row (
+		@{
+			$self->ask($id,
+				'SELECT reason, dropped FROM pg_stat_leader_drops')
+		})
+	{
+		my ($reason, $dropped) = @$row;
+		$counters->{ 'dropped_' . ($reason =~ tr/ /_/r) } = $dropped;
+	}
+	return { map { $_ => $counters->{$_} // 0 } keys %$counters };
 }
 
 =head1 WAITING
@@ -772,9 +782,7 @@ sub wait_for_heartbeats
 sub datagrams
 {
 	my ($self, $id) = @_;
-	return $self->value($id,
-		q{SELECT value FROM pg_leader_get_counters() WHERE name = 'datagrams_received'}
-	);
+	return $self->value($id, 'SELECT datagrams_received FROM pg_stat_leader');
 }
 
 =head1 LOOKING CLOSER
@@ -938,9 +946,10 @@ sub dump_all
 			$self->_dump_view($id, 'SELECT * FROM pg_leader_status');
 			$self->_dump_view($id,
 				'SELECT * FROM pg_leader_peers ORDER BY node_id');
+			$self->_dump_view($id, 'SELECT * FROM pg_stat_leader');
 			$self->_dump_view($id,
-				'SELECT string_agg(name || \'=\' || value, \' \') AS counters'
-				  . ' FROM pg_leader_get_counters() WHERE value > 0');
+				'SELECT * FROM pg_stat_leader_drops WHERE dropped > 0');
+			$self->_dump_view($id, 'SELECT * FROM pg_leader_history');
 		}
 		my @log = split /\n/, $self->log_of($id);
 		splice @log, 0, -40 if @log > 40;

@@ -66,9 +66,9 @@ check_text()
 # meet in queues.h and shared_state.h.
 layers=(
 	"clock peers auth lease_cell history state_record diagnosis process_tree"
-	"config resolver queues shared_state state_file event_log hook_command"
-	"worker log_lines sql_functions disk hook_process hook_output"
-	"launcher receiver ticker sender hook_runner sql_views"
+	"config resolver queues shared_state statistics state_file event_log hook_command"
+	"worker log_lines sql_functions sql_row disk hook_process hook_output"
+	"launcher receiver ticker sender hook_runner sql_views sql_statistics"
 	"pg_leader"
 )
 process_layer=3
