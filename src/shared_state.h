@@ -81,6 +81,9 @@ typedef struct PublishedState
 	char		settings_detail[SHARED_NOTE_SIZE];	/* why not */
 	char		state_note[SHARED_NOTE_SIZE];	/* what was wrong with the
 												 * state file, or empty */
+	TimestampTz session_starts[RAFT_MAX_NODES]; /* when this node accepted
+												 * each peer's present
+												 * session, if it has */
 	RaftPeerView peers[RAFT_MAX_NODES];
 } PublishedState;
 

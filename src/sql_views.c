@@ -24,6 +24,7 @@
 #include "replication/walreceiver.h"
 #include "sql_functions.h"
 #include "sql_row.h"
+#include "statistics.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/pg_lsn.h"
@@ -330,6 +331,9 @@ add_self(SqlRow *row, const PublishedState *state, uint64 now_ns)
 	sql_row_add_datum(row, BoolGetDatum(true));
 	sql_row_add_null(row);		/* last_heard */
 	sql_row_add_null(row);		/* round_trip */
+	sql_row_add_null(row);		/* session_start */
+	sql_row_add_null(row);		/* messages_sent */
+	sql_row_add_null(row);		/* messages_received */
 	sql_row_add_datum(row, Int64GetDatum((int64) view->term));
 	sql_row_add_text(row, role_word(view->role));
 	sql_row_add_text(row, raft_standing_name(view->standing));
@@ -348,7 +352,8 @@ add_self(SqlRow *row, const PublishedState *state, uint64 now_ns)
  * as far as it cannot change without us: a dead leader is no leader.
  */
 static void
-add_peer(SqlRow *row, const PublishedState *state, int peer_id, uint64 now_ns)
+add_peer(SqlRow *row, const PublishedState *state, const Totals *totals,
+		 int peer_id, uint64 now_ns)
 {
 	const RaftPeerView *peer = &state->peers[peer_id];
 	bool		heard = peer->last_heard_ns != 0;
@@ -364,6 +369,12 @@ add_peer(SqlRow *row, const PublishedState *state, int peer_id, uint64 now_ns)
 		sql_row_add_interval_ns(row, peer->round_trip_ns);
 	else
 		sql_row_add_null(row);
+	if (peer->session != 0)
+		sql_row_add_timestamp(row, state->session_starts[peer_id]);
+	else
+		sql_row_add_null(row);
+	sql_row_add_count(row, totals->sent_by_peer[peer_id]);
+	sql_row_add_count(row, totals->received_by_peer[peer_id]);
 	if (heard)
 		sql_row_add_datum(row, Int64GetDatum((int64) peer->term));
 	else
@@ -390,6 +401,7 @@ pg_leader_get_peers(PG_FUNCTION_ARGS)
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	PublishedState *state = palloc(sizeof(PublishedState));
 	PeerAddress *addresses = palloc0(sizeof(PeerAddress) * RAFT_MAX_NODES);
+	Statistics *statistics = palloc(sizeof(Statistics));
 	uint64		generation = 0;
 	uint64		now_ns;
 	bool		live;
@@ -402,6 +414,7 @@ pg_leader_get_peers(PG_FUNCTION_ARGS)
 	(void) shared_state_read(state);
 	live = sql_functions_is_live(state);
 	(void) shared_state_copy_addresses(&generation, addresses);
+	statistics_read(statistics);
 	now_ns = clock_now_ns();
 
 	for (int id = 0; id < config_peers.count; id++)
@@ -422,7 +435,7 @@ pg_leader_get_peers(PG_FUNCTION_ARGS)
 		else if (id == config_node_id)
 			add_self(&row, state, now_ns);
 		else
-			add_peer(&row, state, id, now_ns);
+			add_peer(&row, state, &statistics->totals, id, now_ns);
 		tuplestore_puttuple(result->setResult, sql_row_finish(&row));
 	}
 	return (Datum) 0;

@@ -315,7 +315,13 @@ publish(const RaftView *view, bool force)
 	count_up(&next->counters);
 	next->published_ns = now_ns;
 	for (id = 0; id < ticker.node_count; id++)
+	{
+		uint64		session = next->peers[id].session;
+
 		(void) raft_peer_view(ticker.node, id, &next->peers[id]);
+		if (next->peers[id].session != session)
+			next->session_starts[id] = GetCurrentTimestamp();
+	}
 
 	if (!LWLockConditionalAcquire(shared_state->lock, LW_EXCLUSIVE))
 	{
