@@ -99,16 +99,19 @@ normalise(RaftMessage *message)
 			message->to_session = 0;
 	}
 
-	/* A refusal is about nothing but the higher term that it tells. */
+	/*
+	 * A refusal is about nothing but the higher term that it tells; but all
+	 * are about some term.
+	 */
 	if ((type == RAFT_MESSAGE_PRE_VOTE_REPLY || type == RAFT_MESSAGE_VOTE_REPLY) &&
 		(message->flags & RAFT_FLAG_GRANTED) == 0)
 	{
 		message->type = RAFT_MESSAGE_VOTE_REPLY;
-		message->subject_term = 0;
+		message->subject_term = 1;
 		message->nonce = 0;
 	}
 	if (type == RAFT_MESSAGE_HEARTBEAT_REJECT)
-		message->subject_term = 0;
+		message->subject_term = 1;
 }
 
 static void
