@@ -673,10 +673,24 @@ open_state(void)
 }
 
 /*
+ * The last ticker knew that the node's state is lost, and the record does not
+ * say so, as that could not be written: it is not newer than what was known
+ * then.  A newer one is of a node that has become a member again since.
+ */
+static bool
+loss_is_unwritten(const RaftView *past, const RaftDurable *durable)
+{
+	return (past->amnesia != RAFT_AMNESIA_NONE ||
+			past->standing == RAFT_AMNESIAC) &&
+		durable->standing != RAFT_AMNESIAC &&
+		durable->generation <= past->generation;
+}
+
+/*
  * The disk may have forgotten what this server's shared memory still knows,
- * if the state file was deleted or replaced while it ran.  Terms never go
- * back on a node, and a record older than one that was confirmed is as good
- * as lost.
+ * if the state file was deleted or replaced while it ran, or could not be
+ * written.  Terms never go back on a node, and a record older than one that
+ * was confirmed is as good as lost.
  */
 static void
 remember_past(StateVerdict *verdict, RaftDurable *durable, char *note,
@@ -685,6 +699,7 @@ remember_past(StateVerdict *verdict, RaftDurable *durable, char *note,
 	uint64		term = pg_atomic_read_u64(&shared_state->lease.revoked_term);
 	uint64		generation = 0;
 	uint64		promise_ns = 0;
+	bool		is_lost = false;
 
 	if (shared_state->published.valid)
 	{
@@ -694,6 +709,7 @@ remember_past(StateVerdict *verdict, RaftDurable *durable, char *note,
 		term = Max(term, past->term);
 		generation = past->generation;
 		promise_ns = past->max_promise_ns;
+		is_lost = loss_is_unwritten(past, durable);
 
 		/* On disk these are only as new as the last record. */
 		for (id = 0; id < ticker.node_count; id++)
@@ -705,14 +721,15 @@ remember_past(StateVerdict *verdict, RaftDurable *durable, char *note,
 		}
 	}
 
-	if (*verdict == STATE_VALID && durable->generation >= generation)
+	if (*verdict == STATE_VALID && durable->generation >= generation && !is_lost)
 		return;
 	if (*verdict == STATE_VALID)
 	{
 		*verdict = STATE_COPIED;
 		durable->standing = RAFT_AMNESIAC;
-		snprintf(note, note_size,
-				 "State file \"%s\" is older than what this node has written since the server's start.",
+		snprintf(note, note_size, durable->generation < generation ?
+				 "State file \"%s\" is older than what this node has written since the server's start." :
+				 "State file \"%s\" does not say what was found since the server's start, as that could not be written.",
 				 disk_path());
 	}
 	durable->generation = Max(durable->generation, generation + 1);

@@ -121,4 +121,63 @@ like(
 	'state set back: the new ticker of the other node remembers');
 
 $cluster->stop_all;
+
+# What a node was told is known to its shared memory alone while it cannot be
+# written.  Node 1 never leads; it comes up with an old record, and without
+# room on its disk.
+$cluster = PgLeaderCluster->new(
+	nodes         => 2,
+	node_settings => { 1 => { priority => 0 } });
+$cluster->start_all;
+(undef, $term) = $cluster->wait_for_leader;
+$file      = $cluster->state_directory(1) . '/state';
+$old_state = slurp_file($file);
+
+# Node 0 writes what it has seen of node 1's votes along with its next term.
+foreach (1 .. 2)
+{
+	$cluster->ask(0, 'SELECT pg_leader_step_down()');
+	(undef, $term) = $cluster->wait_for_leader(above => $term);
+}
+$cluster->stop_all;
+set_back($file, $old_state);
+$cluster->start(1);
+$cluster->wait_for(sub { $cluster->status(1)->{role} ne 'down' },
+	'node 1 to have read its state');
+system_or_bail('prlimit', '--pid', $cluster->disk_pid(1), '--fsize=0:');
+$cluster->start(0);
+$cluster->wait_for(
+	sub {
+		my $peer = $cluster->peers(0)->[1];
+		return $peer && ($peer->{standing} // '') eq 'amnesiac';
+	},
+	'node 1 to be told that its state was set back');
+is($cluster->status(1)->{standing},
+	'member', 'state set back, and no room to write that: it is not written');
+$cluster->stop('fast', 0);
+
+# The new ticker has a disk process without that limit, and nobody to tell it.
+$ticker = $cluster->status(1)->{ticker_pid};
+$from   = $cluster->log_size(1);
+kill 'TERM', $ticker;
+$status = $cluster->wait_for(
+	sub {
+		my $status = $cluster->status(1);
+		return
+			 $status->{role} ne 'down'
+		  && $status->{ticker_pid} != $ticker
+		  && $status;
+	},
+	'node 1 to have another ticker');
+is($status->{standing}, 'amnesiac',
+	'state set back, and no room to write that: the new ticker remembers');
+like(
+	$status->{note},
+	qr/does not say what was found/,
+	'state set back, and no room to write that: and the status says so');
+is($cluster->state_of(1)->{standing},
+	'amnesiac', 'state set back: and now it is written');
+$cluster->wait_for_log(1, qr/WARNING: .* state of node 1 is lost\n/, $from);
+
+$cluster->stop_all;
 done_testing();

@@ -74,6 +74,7 @@ static const char *const names[COVER_FAULTS] = {
 	[COVER_AMNESIAC_RECORD] = "lost state: found at the start",
 	[COVER_AMNESIAC_ROLLED_BACK] = "lost state: a peer has seen a later record",
 	[COVER_AMNESIAC_LEFT_BEHIND] = "lost state: a peer stands two above",
+	[COVER_AMNESIAC_REMEMBERED] = "lost state: shared memory knows what was not written",
 	[COVER_AMNESIAC_RESTARTED] = "lost state: an amnesiac restarts",
 	[COVER_SEVERAL_AMNESIACS] = "lost state: several at once",
 	[COVER_AMNESIAC_REPORTED] = "lost state: an amnesiac is asked for its term",

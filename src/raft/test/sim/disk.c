@@ -82,6 +82,16 @@ disk_crash(World *world, Host *host, bool was_writing)
 	}
 }
 
+/* As the ticker's loss_is_unwritten(): shared memory knows of it, alone. */
+static bool
+loss_is_unwritten(const RaftView *past, const RaftDurable *durable)
+{
+	return (past->amnesia != RAFT_AMNESIA_NONE ||
+			past->standing == RAFT_AMNESIAC) &&
+		durable->standing != RAFT_AMNESIAC &&
+		durable->generation <= past->generation;
+}
+
 /*
  * At a start: what state_file_load() and the ticker's remember_past() make of
  * what they find.
@@ -95,6 +105,7 @@ disk_load(World *world, Host *host, RaftDurable *durable, bool *confirmed)
 	uint64_t	promise_ns = 0;
 	bool		is_valid = disk->content == DISK_RECORD;
 	bool		was_reborn = false;
+	bool		is_lost = false;
 	int32_t		i;
 
 	if (is_valid && disk->has_stray && sim_chance(&world->disk_random, 500000))
@@ -154,17 +165,22 @@ disk_load(World *world, Host *host, RaftDurable *durable, bool *confirmed)
 			term = past->term;
 		generation = past->generation;
 		promise_ns = past->max_promise_ns;
+		is_lost = loss_is_unwritten(past, durable);
 		for (i = 0; i < world->count; i++)
 		{
 			if (durable->peer_generation[i] < host->published_generation[i])
 				durable->peer_generation[i] = host->published_generation[i];
 		}
 	}
-	*confirmed = is_valid && durable->generation >= generation;
+	*confirmed = is_valid && durable->generation >= generation && !is_lost;
 	if (*confirmed)
 		return;
 	if (is_valid && !was_reborn)
+	{
+		if (durable->generation >= generation)
+			world_cover(world, COVER_AMNESIAC_REMEMBERED);
 		durable->standing = RAFT_AMNESIAC;
+	}
 	if (durable->generation < generation + 1)
 		durable->generation = generation + 1;
 	if (durable->max_promise_ns < promise_ns)

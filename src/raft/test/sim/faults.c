@@ -588,6 +588,10 @@ faults_strike(World *world)
 		case FAULT_ROLL_BACK:
 			host_crash(world, host, true, false, draw_down(world));
 			(void) disk_roll_back(world, host);
+
+			/* It may not be able to write that it was told so. */
+			if (sim_chance(&world->fault_random, 500000))
+				host->disk.failing_until_ns = world->now_ns + 10 * draw_length(world);
 			break;
 		case FAULT_PAUSE_TICKER:
 		case FAULT_PAUSE_SENDER:
@@ -682,6 +686,14 @@ faults_vote_durable(World *world, Host *host)
 			lose_state(world, &world->hosts[host->record.vote],
 					   host->declare_new_at_crash);
 	}
+}
+
+/* It knows that its state is lost, and could not write so. */
+void
+faults_loss_unwritten(World *world, Host *host)
+{
+	if (!world->is_quiet && sim_chance(&world->fault_random, 500000))
+		host->crash_step = CRASH_AFTER_SENDING;
 }
 
 static void

@@ -328,6 +328,8 @@ end_write(World *world, Host *host)
 		disk_refuse(world, host, &host->record);
 		trace_event(world, host, "write fails");
 		raft_persist_failed(host->raft, now_ns, sim_random(&host->draws));
+		if (host->record.standing == RAFT_AMNESIAC)
+			faults_loss_unwritten(world, host);
 		return true;
 	}
 	if (host->view.lease_term != 0 &&

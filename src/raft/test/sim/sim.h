@@ -277,6 +277,7 @@ typedef enum Coverage
 	COVER_AMNESIAC_RECORD,
 	COVER_AMNESIAC_ROLLED_BACK,
 	COVER_AMNESIAC_LEFT_BEHIND,
+	COVER_AMNESIAC_REMEMBERED,
 	COVER_AMNESIAC_RESTARTED,
 	COVER_SEVERAL_AMNESIACS,
 	COVER_AMNESIAC_REPORTED,
@@ -733,6 +734,7 @@ extern void faults_mend(World *world, uint32_t index);
 extern void faults_end(World *world);
 extern void faults_lose_at_crash(World *world, Host *host);
 extern void faults_vote_durable(World *world, Host *host);
+extern void faults_loss_unwritten(World *world, Host *host);
 extern void faults_message_left(World *world, Host *host,
 								const RaftMessage *message);
 extern void faults_lease_raised(World *world, Host *host, bool is_new);
