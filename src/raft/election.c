@@ -227,7 +227,10 @@ election_receive_pre_vote(RaftNode *node, const RaftMessage *message)
 		}
 	}
 	else
+	{
 		node->counters.pre_votes_refused++;
+		node->counters.pre_votes_refused_for[refusal]++;
+	}
 	reply_to_candidate(node, message, RAFT_MESSAGE_PRE_VOTE_REPLY, refusal);
 }
 
@@ -283,7 +286,10 @@ election_receive_vote(RaftNode *node, const RaftMessage *message)
 		election_arm(node);
 	}
 	else
+	{
 		node->counters.votes_refused++;
+		node->counters.votes_refused_for[refusal]++;
+	}
 	reply_to_candidate(node, message, RAFT_MESSAGE_VOTE_REPLY, refusal);
 }
 

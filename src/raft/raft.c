@@ -377,6 +377,8 @@ raft_set_role(RaftNode *node, RaftRole role, RaftReason reason)
 
 	if (node->role == role)
 		return;
+	if (node->role == RAFT_CANDIDATE && role != RAFT_LEADER)
+		node->counters.elections_lost++;
 	event.type = RAFT_EVENT_ROLE;
 	event.old_role = node->role;
 	event.role = role;

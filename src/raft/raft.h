@@ -363,11 +363,17 @@ typedef struct RaftCounters
 	uint64_t	pre_votes_begun;
 	uint64_t	elections_begun;
 	uint64_t	elections_won;
-	uint64_t	rounds_failed;
+	uint64_t	elections_lost; /* candidacies that ended otherwise: of those
+								 * begun the rest, but for one under way */
+	uint64_t	rounds_failed;	/* candidacies and pre-candidacies without a
+								 * majority in time */
 	uint64_t	votes_granted;
-	uint64_t	votes_refused;
+	uint64_t	votes_refused;	/* for whatever reason; likewise
+								 * pre_votes_refused */
+	uint64_t	votes_refused_for[RAFT_REFUSAL_LAST + 1];	/* by RaftRefusal */
 	uint64_t	pre_votes_granted;
 	uint64_t	pre_votes_refused;
+	uint64_t	pre_votes_refused_for[RAFT_REFUSAL_LAST + 1];
 	uint64_t	heartbeats_sent;
 	uint64_t	heartbeats_acknowledged;	/* acknowledgements counted */
 	uint64_t	lease_lapses;

@@ -42,6 +42,27 @@ core_record(RaftStanding standing, uint64_t term, uint64_t max_promise_ns)
  * ----------
  */
 
+/* What is counted twice over, whole and in parts. */
+static void
+check_counters(const Core *core)
+{
+	const RaftCounters *counters = raft_counters(core->raft);
+	uint64_t	votes = 0;
+	uint64_t	pre_votes = 0;
+	int			i;
+
+	for (i = 0; i <= RAFT_REFUSAL_LAST; i++)
+	{
+		votes += counters->votes_refused_for[i];
+		pre_votes += counters->pre_votes_refused_for[i];
+	}
+	assert_true(votes == counters->votes_refused);
+	assert_true(pre_votes == counters->pre_votes_refused);
+	assert_true(counters->elections_begun ==
+				counters->elections_won + counters->elections_lost +
+				(core_view(core).role == RAFT_CANDIDATE ? 1 : 0));
+}
+
 static void
 check_invariants(const Core *core)
 {
@@ -49,6 +70,7 @@ check_invariants(const Core *core)
 
 	if (broken != NULL)
 		fail_msg("node %d: broken invariant %s", core->config.node_id, broken);
+	check_counters(core);
 }
 
 /* What one record may be followed by. */

@@ -674,6 +674,56 @@ test_nonce_is_not_zero(void **state)
 	core_free(&core);
 }
 
+/* However a candidacy ends without a leader, it is one lost; once. */
+static void
+test_lost_elections_are_counted(void **state)
+{
+	Core		core;
+	const RaftCounters *counters;
+
+	(void) state;
+	core_start_member(&core, 0, 3, 5);
+	counters = raft_counters(core.raft);
+
+	/* A pre-candidacy is no candidacy. */
+	core_run_until_role(&core, RAFT_PRE_CANDIDATE);
+	core_run_until_role(&core, RAFT_FOLLOWER);
+	assert_int_equal(counters->rounds_failed, 1);
+	assert_int_equal(counters->elections_lost, 0);
+
+	/* In time; */
+	core_become_candidate(&core);
+	core_run_until_role(&core, RAFT_FOLLOWER);
+	assert_int_equal(counters->elections_lost, 1);
+
+	/* to another; */
+	core_become_candidate(&core);
+	core_heartbeat(&core, 1, core.disk.term, 1);
+	assert_int_equal(counters->elections_lost, 2);
+	core_run_until(&core, core.now_ns + PROMISE_NS);
+
+	/* to a higher term; */
+	core_become_candidate(&core);
+	core_refuse(&core, 1, core.disk.term + 3, RAFT_REFUSAL_TERM);
+	assert_int_equal(core_view(&core).role, RAFT_FOLLOWER);
+	assert_int_equal(counters->elections_lost, 3);
+
+	/* to a full disk. */
+	core_run_until_role(&core, RAFT_PRE_CANDIDATE);
+	core.failing_writes = 1;
+	core_grant(&core, 1);
+	assert_int_equal(core_view(&core).role, RAFT_FOLLOWER);
+	assert_int_equal(counters->elections_lost, 4);
+	assert_int_equal(counters->elections_won, 0);
+
+	core_run_until(&core, core.now_ns + SECONDS(2));
+	core_elect(&core);
+	assert_int_equal(counters->elections_won, 1);
+	core_step_down(&core, RAFT_REASON_STEP_DOWN);
+	assert_int_equal(counters->elections_lost, 4);
+	core_free(&core);
+}
+
 /* Another write in the middle of a candidacy: its own vote counts once. */
 static void
 test_other_writes_during_a_candidacy(void **state)
@@ -1127,6 +1177,7 @@ main(void)
 		cmocka_unit_test(test_retries_stay_within_the_longest_timeout),
 		cmocka_unit_test(test_retries_spread_with_long_timeouts),
 		cmocka_unit_test(test_nonce_is_not_zero),
+		cmocka_unit_test(test_lost_elections_are_counted),
 		cmocka_unit_test(test_other_writes_during_a_candidacy),
 		cmocka_unit_test(test_priority_zero_outwaits_its_leader),
 		cmocka_unit_test(test_round_fails_when_too_many_refuse),

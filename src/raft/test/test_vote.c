@@ -572,6 +572,41 @@ test_vote_for_another_ends_own_candidacy(void **state)
 	core_free(&core);
 }
 
+/* Counted by reason, for votes and for pre-votes. */
+static void
+test_refusals_are_counted_by_reason(void **state)
+{
+	static const RaftRefusal of_term = RAFT_REFUSAL_TERM;
+	static const RaftRefusal of_promise = RAFT_REFUSAL_PROMISED;
+	Core		core;
+	const RaftCounters *counters;
+
+	(void) state;
+	core_start_member(&core, 0, 3, 5);
+	counters = raft_counters(core.raft);
+	core_ask_vote(&core, 1, 4);
+	core_ask_pre_vote(&core, 1, 5);
+	core_ask_pre_vote(&core, 1, 4);
+	core_heartbeat(&core, 1, 5, 1);
+	core_ask_vote(&core, 2, 6);
+	core_ask_vote(&core, 2, 7);
+	core_ask_vote(&core, 2, 8);
+	core_ask_pre_vote(&core, 2, 6);
+	assert_int_equal(counters->votes_refused_for[of_term], 1);
+	assert_int_equal(counters->votes_refused_for[of_promise], 3);
+	assert_int_equal(counters->votes_refused, 4);
+	assert_int_equal(counters->pre_votes_refused_for[of_term], 2);
+	assert_int_equal(counters->pre_votes_refused_for[of_promise], 1);
+	assert_int_equal(counters->pre_votes_refused, 3);
+
+	/* A grant is none. */
+	core_ask_vote(&core, 1, 6);
+	assert_true(core_granted(&core, VOTE_REPLY, 1));
+	assert_int_equal(counters->votes_refused, 4);
+	assert_int_equal(counters->votes_refused_for[RAFT_REFUSAL_NONE], 0);
+	core_free(&core);
+}
+
 int
 main(void)
 {
@@ -600,6 +635,7 @@ main(void)
 		cmocka_unit_test(test_granted_pre_vote_holds_own_timer),
 		cmocka_unit_test(test_priority_is_no_reason_to_refuse),
 		cmocka_unit_test(test_vote_for_another_ends_own_candidacy),
+		cmocka_unit_test(test_refusals_are_counted_by_reason),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
