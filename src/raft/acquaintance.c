@@ -9,6 +9,9 @@
  * peers from which it heard nothing for a while.  A PROBE is answered also to
  * a session that is not accepted yet; nothing else of it is believed.
  *
+ * To be heard is not to hear: so every node also measures the way to each peer
+ * and back by itself, now and then, though that peer is heard all the time.
+ *
  *-------------------------------------------------------------------------
  */
 #include "raft_node.h"
@@ -68,10 +71,14 @@ acquaintance_note_peer(RaftNode *node, const RaftMessage *message)
 
 /* Mean and mean deviation, as in RFC 6298. */
 void
-acquaintance_note_round_trip(RaftPeer *peer, uint64_t round_trip_ns)
+acquaintance_note_round_trip(RaftNode *node, int32_t peer_id,
+							 uint64_t round_trip_ns)
 {
+	RaftPeer   *peer = &node->peers[peer_id];
 	uint64_t	deviation;
 
+	peer->last_round_trip_ns = round_trip_ns;
+	peer->measured_ns = node->now_ns;
 	if (peer->round_trip_ns == 0)
 	{
 		peer->round_trip_ns = round_trip_ns;
@@ -122,7 +129,8 @@ acquaintance_receive_probe_reply(RaftNode *node, const RaftMessage *message)
 	/* An answer to an earlier probe says nothing about the present way. */
 	if (peer->probe_sent_ns == 0 || message->nonce != peer->probe_nonce)
 		return;
-	acquaintance_note_round_trip(peer, node->now_ns - peer->probe_sent_ns);
+	acquaintance_note_round_trip(node, message->from,
+								 node->now_ns - peer->probe_sent_ns);
 	peer->probe_sent_ns = 0;
 }
 
@@ -130,6 +138,27 @@ acquaintance_receive_probe_reply(RaftNode *node, const RaftMessage *message)
  * Half an interval of silence is enough to be probed, so that of two nodes
  * which hear nothing else of each other only one needs to speak.
  */
+static bool
+is_quiet(const RaftNode *node, const RaftPeer *peer)
+{
+	return peer->last_heard_ns == 0 ||
+		node->now_ns - peer->last_heard_ns >= RAFT_PROBE_INTERVAL_NS / 2;
+}
+
+/*
+ * Acknowledgements measure the leader's ways all the time; the others are due
+ * at an age that is drawn anew each time, lest all go on meeting at one tick.
+ */
+static bool
+is_measure_due(RaftNode *node, const RaftPeer *peer)
+{
+	uint64_t	age = node->now_ns - peer->measured_ns;
+
+	return peer->measured_ns == 0 ||
+		age >= RAFT_MEASURE_INTERVAL_NS - RAFT_PROBE_INTERVAL_NS +
+		raft_random_below(node, 2 * RAFT_PROBE_INTERVAL_NS);
+}
+
 void
 acquaintance_tick(RaftNode *node)
 {
@@ -144,10 +173,8 @@ acquaintance_tick(RaftNode *node)
 
 		if (i == node->config.node_id)
 			continue;
-		if (peer->last_heard_ns != 0 &&
-			node->now_ns - peer->last_heard_ns < RAFT_PROBE_INTERVAL_NS / 2)
-			continue;
-		send_probe(node, i, peer->session, raft_random(node));
+		if (is_quiet(node, peer) || is_measure_due(node, peer))
+			send_probe(node, i, peer->session, raft_random(node));
 	}
 }
 

@@ -334,6 +334,6 @@ lease_receive_heartbeat_ack(RaftNode *node, const RaftMessage *message)
 		node->expiry_ns[message->from] = expiry;
 	if (peer->acknowledged_ns < sent)
 		peer->acknowledged_ns = sent;
-	acquaintance_note_round_trip(peer, node->now_ns - sent);
+	acquaintance_note_round_trip(node, message->from, node->now_ns - sent);
 	extend_lease(node);
 }

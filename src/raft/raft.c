@@ -884,6 +884,8 @@ raft_peer_view(const RaftNode *node, int32_t peer_id, RaftPeerView *view)
 	view->session = peer->session;
 	view->last_heard_ns = peer->last_heard_ns;
 	view->round_trip_ns = peer->round_trip_ns;
+	view->last_round_trip_ns = peer->last_round_trip_ns;
+	view->measured_ns = peer->measured_ns;
 	view->term = peer->term;
 	view->role = peer->role;
 	view->standing = peer->standing;

@@ -363,8 +363,9 @@ typedef struct RaftCounters
 	uint64_t	pre_votes_begun;
 	uint64_t	elections_begun;
 	uint64_t	elections_won;
-	uint64_t	elections_lost; /* candidacies that ended otherwise: of those
-								 * begun the rest, but for one under way */
+	uint64_t	elections_lost; /* candidacies that ended without winning;
+								 * with those won, and one under way, they are
+								 * those begun */
 	uint64_t	rounds_failed;	/* candidacies and pre-candidacies without a
 								 * majority in time */
 	uint64_t	votes_granted;
@@ -434,6 +435,11 @@ typedef struct RaftPeerView
 	uint64_t	session;		/* accepted; 0: none yet */
 	uint64_t	last_heard_ns;	/* 0: never in this incarnation */
 	uint64_t	round_trip_ns;	/* smoothed; 0: not measured */
+	uint64_t	last_round_trip_ns; /* newest single measurement, from this
+									 * node to the peer and back, by a probe
+									 * or a heartbeat; 0: none */
+	uint64_t	measured_ns;	/* when its answer came: it has heard us not
+								 * long before; 0: never in this incarnation */
 	uint64_t	term;			/* last heard of */
 	RaftRole	role;			/* last heard of */
 	RaftStanding standing;		/* last heard of */

@@ -28,6 +28,12 @@
 /* A node probes the peers from which it heard nothing for this long. */
 #define RAFT_PROBE_INTERVAL_NS	(1000 * RAFT_NS_PER_MS)
 
+/*
+ * And those that it hears, when the last round trip to them and back was
+ * measured about so long ago: give or take one interval of the above.
+ */
+#define RAFT_MEASURE_INTERVAL_NS	(5 * RAFT_PROBE_INTERVAL_NS)
+
 /* An unaccepted session of a peer is challenged at most this often. */
 #define RAFT_CHALLENGE_INTERVAL_NS	(10 * RAFT_NS_PER_MS)
 
@@ -52,6 +58,8 @@ typedef struct RaftPeer
 	uint64_t	round_trip_ns;	/* smoothed, 0: not measured */
 	uint64_t	round_trip_deviation_ns;	/* mean deviation from it,
 											 * smoothed */
+	uint64_t	last_round_trip_ns; /* newest single one, 0: none */
+	uint64_t	measured_ns;	/* when that was, 0: never */
 	uint64_t	storage_ns;		/* its time to make state durable, smoothed */
 	uint64_t	probe_sent_ns;	/* of the probe under way, 0: none */
 	uint64_t	probe_nonce;	/* and its nonce, which the answer echoes */
@@ -277,7 +285,8 @@ extern void membership_receive_term_report(RaftNode *node, const RaftMessage *me
 
 /* acquaintance.c */
 extern void acquaintance_note_peer(RaftNode *node, const RaftMessage *message);
-extern void acquaintance_note_round_trip(RaftPeer *peer, uint64_t round_trip_ns);
+extern void acquaintance_note_round_trip(RaftNode *node, int32_t peer_id,
+										 uint64_t round_trip_ns);
 extern void acquaintance_tick(RaftNode *node);
 extern void acquaintance_receive_probe(RaftNode *node, const RaftMessage *message);
 extern void acquaintance_receive_probe_reply(RaftNode *node, const RaftMessage *message);

@@ -179,6 +179,112 @@ test_only_the_latest_probe_is_measured(void **state)
 	core_free(&core);
 }
 
+/*
+ * Follow node 1, which is heard every 100 ms, for that long; each probe to it
+ * is answered after 7 ms, or none is.  Returns how many there were; *shortest
+ * and *longest, of the times between two.
+ */
+static int
+count_probes_to_leader(Core *core, uint64_t length_ns, bool answered,
+					   uint64_t *shortest, uint64_t *longest)
+{
+	uint64_t	end_ns = core->now_ns + length_ns;
+	uint64_t	last_ns = 0;
+	uint64_t	round = 0;
+	int			probes = 0;
+
+	*shortest = UINT64_MAX;
+	*longest = 0;
+	while (core->now_ns < end_ns)
+	{
+		core_heartbeat(core, 1, 5, ++round);
+		core_run_until(core, core->now_ns + HEARTBEAT_NS);
+		if (core_count_sent(core, RAFT_MESSAGE_PROBE, 1) > 0)
+		{
+			RaftMessage reply = core_message(core, RAFT_MESSAGE_PROBE_REPLY, 1, 5);
+			uint64_t	since = core->now_ns - last_ns;
+
+			assert_int_equal(core_count_sent(core, RAFT_MESSAGE_PROBE, 1), 1);
+			assert_int_equal(core_sent(core, RAFT_MESSAGE_PROBE, 1)->to_session,
+							 PEER_SESSION(1));
+			if (last_ns != 0 && since < *shortest)
+				*shortest = since;
+			if (last_ns != 0 && since > *longest)
+				*longest = since;
+			last_ns = core->now_ns;
+			probes++;
+			reply.nonce = core_sent(core, RAFT_MESSAGE_PROBE, 1)->nonce;
+			core->now_ns += MS(7);
+			if (answered)
+				core_receive(core, &reply);
+		}
+	}
+	return probes;
+}
+
+/* A peer that is heard may not hear us: the way there is measured, too. */
+static void
+test_peers_that_are_heard_are_measured(void **state)
+{
+	Core		core;
+	uint64_t	shortest;
+	uint64_t	longest;
+	uint64_t	measured_ns;
+	int			probes;
+
+	(void) state;
+	core_start_member(&core, 0, 3, 5);
+	assert_int_equal(core_peer(&core, 1).measured_ns, 0);
+	assert_int_equal(core_peer(&core, 1).last_round_trip_ns, 0);
+
+	/* Every five seconds or so, and not in step. */
+	probes = count_probes_to_leader(&core, SECONDS(100), true, &shortest, &longest);
+	assert_in_range(probes, 15, 25);
+	assert_in_range(shortest, SECONDS(4), SECONDS(5));
+	assert_in_range(longest, SECONDS(5), SECONDS(7) + MS(200));
+	measured_ns = core_peer(&core, 1).measured_ns;
+	assert_true(core.now_ns - measured_ns <= SECONDS(7) + MS(200));
+	assert_true(core_peer(&core, 1).last_round_trip_ns >= MS(7));
+	assert_true(core_peer(&core, 1).last_round_trip_ns <= HEARTBEAT_NS + MS(7));
+
+	/* Who does not answer is probed like one that is not heard. */
+	probes = count_probes_to_leader(&core, SECONDS(30), false, &shortest, &longest);
+	assert_in_range(probes, 30 - 7, 30);
+	assert_in_range(longest, MS(900), MS(1200));
+	assert_true(core_peer(&core, 1).measured_ns == measured_ns);
+	core_free(&core);
+}
+
+/* The leader's own heartbeats measure; it needs no probes. */
+static void
+test_acknowledgements_measure(void **state)
+{
+	Core		core;
+	uint64_t	end_ns;
+	uint64_t	round = 1;
+
+	(void) state;
+	core_start_member(&core, 0, 3, 5);
+	core_lead(&core);
+	for (end_ns = core.now_ns + SECONDS(30); core.now_ns < end_ns;)
+	{
+		const RaftMessage *heartbeat;
+
+		core_run_until(&core, core.now_ns + HEARTBEAT_NS - MS(3));
+		assert_int_equal(core_count_sent(&core, RAFT_MESSAGE_PROBE, 1), 0);
+		heartbeat = core_sent(&core, RAFT_MESSAGE_HEARTBEAT, 1);
+		if (heartbeat != NULL)
+			round = heartbeat->round;
+		core.now_ns += MS(3);
+		core_ack(&core, 1, round, PROMISE_NS);
+		assert_int_equal(core_count_sent(&core, RAFT_MESSAGE_PROBE, 1), 0);
+	}
+	assert_true(core_peer(&core, 1).measured_ns == core.now_ns);
+	assert_true(core_peer(&core, 1).last_round_trip_ns >= MS(3));
+	assert_true(core_peer(&core, 1).last_round_trip_ns <= HEARTBEAT_NS);
+	core_free(&core);
+}
+
 static void
 test_probe_of_an_accepted_session_is_answered(void **state)
 {
@@ -500,6 +606,8 @@ main(void)
 		cmocka_unit_test(test_silent_peers_are_probed),
 		cmocka_unit_test(test_stranger_is_answered_and_challenged),
 		cmocka_unit_test(test_only_the_latest_probe_is_measured),
+		cmocka_unit_test(test_peers_that_are_heard_are_measured),
+		cmocka_unit_test(test_acknowledgements_measure),
 		cmocka_unit_test(test_probe_of_an_accepted_session_is_answered),
 		cmocka_unit_test(test_unknown_peers_get_probes_only),
 		cmocka_unit_test(test_hearsay_about_the_leader),
