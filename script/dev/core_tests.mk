@@ -4,8 +4,8 @@
 #	src/raft/test/test_*.c	link with the core
 #	src/raft/test/scenarios	one program, plays all stories there; links with the core
 #	src/wire/test/test_*.c	link with core and wire
-#	src/test/test_X.c		link with core, wire, src/X.c, which they test, and
-#							PostgreSQL's libraries for programs
+#	src/test/test_X.c		link with core, wire, src/X.c, which they test, what that
+#							needs, and PostgreSQL's libraries for programs
 #
 # Other files beside the tests of core and wire help them: they are linked
 # where they are used.  Core and wire are compiled without the server's include
@@ -87,6 +87,7 @@ $(RAFT_TESTS): %: %.o $(BUILD)/raft_helpers.a $(RAFT_OBJS)
 $(WIRE_TESTS): %: %.o $(BUILD)/wire_helpers.a $(RAFT_OBJS) $(WIRE_OBJS)
 $(SERVER_TESTS): $(BUILD)/test/test_%: $(BUILD)/test/test_%.o $(BUILD)/%.o \
 	$(RAFT_OBJS) $(WIRE_OBJS) $(PG_LIBS)
+$(BUILD)/test/test_event_format: $(BUILD)/event_fields.o
 
 $(TESTS):
 	$(CC) $(CFLAGS) -o $@ $^ -lcmocka
