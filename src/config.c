@@ -33,6 +33,9 @@
  */
 #define STATE_DIRECTORY_MAX (MAXPGPATH / 2)
 
+/* Longest pg_leader.log_file. */
+#define LOG_FILE_MAX		(MAXPGPATH - 1)
+
 /* Bounds of single values, in ms, wide enough for the rules between them. */
 #define HEARTBEAT_MIN_MS	10
 #define HEARTBEAT_MAX_MS	10000
@@ -58,6 +61,8 @@ bool		config_initial_state_new = false;
 char	   *config_on_leader_change = NULL;
 int			config_hook_timeout_ms = 60000;
 int			config_hook_retry_interval_ms = 0;
+int			config_enable_log = LOG_LEVEL_OFF;
+char	   *config_log_file = NULL;
 
 PeerList	config_peers;
 uint64		config_fingerprint;
@@ -76,6 +81,19 @@ static int	initial_state = INITIAL_STATE_EXISTING;
 static const struct config_enum_entry initial_state_options[] = {
 	{"existing", INITIAL_STATE_EXISTING, false},
 	{"new", INITIAL_STATE_NEW, false},
+	{NULL, 0, false}
+};
+
+static const struct config_enum_entry enable_log_options[] = {
+	{"off", LOG_LEVEL_OFF, false},
+	{"on", LOG_LEVEL_ON, false},
+	{"replay", LOG_LEVEL_REPLAY, false},
+	{"false", LOG_LEVEL_OFF, true},
+	{"true", LOG_LEVEL_ON, true},
+	{"no", LOG_LEVEL_OFF, true},
+	{"yes", LOG_LEVEL_ON, true},
+	{"0", LOG_LEVEL_OFF, true},
+	{"1", LOG_LEVEL_ON, true},
 	{NULL, 0, false}
 };
 
@@ -105,7 +123,9 @@ static GivenValue given_values[] = {
 	{"pg_leader.initial_state", NULL},
 	{"pg_leader.on_leader_change", NULL},
 	{"pg_leader.hook_timeout", NULL},
-	{"pg_leader.hook_retry_interval", NULL}
+	{"pg_leader.hook_retry_interval", NULL},
+	{"pg_leader.enable_log", NULL},
+	{"pg_leader.log_file", NULL}
 };
 
 /*-------------------------------------------------------------------------
@@ -190,6 +210,19 @@ check_on_leader_change(char **newval, void **extra, GucSource source)
 	else
 		GUC_check_errdetail("A \"%%\" is followed by a character that makes no placeholder.");
 	GUC_check_errhint("The placeholders are %%n (this node), %%l (leader), %%o (leader before), %%t (term), %%r (this node's role), %%h and %%p (leader's host and port); write %%%% for a percent sign.");
+	return false;
+}
+
+static bool
+check_log_file(char **newval, void **extra, GucSource source)
+{
+	size_t		length = strlen(*newval);
+
+	if (length == 0 ||
+		(length <= LOG_FILE_MAX && (*newval)[length - 1] != '/'))
+		return true;
+	GUC_check_errdetail("The path of a file, absolute or relative to the data directory, has at most %d characters and does not end with \"/\".",
+						LOG_FILE_MAX);
 	return false;
 }
 
@@ -317,6 +350,24 @@ define_hook(void)
 							PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
 }
 
+static void
+define_log(void)
+{
+	DefineCustomEnumVariable("pg_leader.enable_log",
+							 "Logs each event of the election algorithm.",
+							 "\"replay\" also logs every input and output of the algorithm, so that a run can be repeated.",
+							 &config_enable_log,
+							 LOG_LEVEL_OFF, enable_log_options,
+							 PGC_SIGHUP, 0, NULL, NULL, NULL);
+	DefineCustomStringVariable("pg_leader.log_file",
+							   "File to which events of the election algorithm are appended.",
+							   "Empty: the server log.  A relative path is relative to the data directory.  The file is opened anew at each reload.",
+							   &config_log_file,
+							   "",
+							   PGC_SIGHUP, GUC_SUPERUSER_ONLY,
+							   check_log_file, NULL, NULL);
+}
+
 void
 config_define(void)
 {
@@ -332,6 +383,7 @@ config_define(void)
 	define_identity();
 	define_timings();
 	define_hook();
+	define_log();
 	MarkGUCPrefixReserved("pg_leader");
 }
 

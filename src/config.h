@@ -15,6 +15,7 @@
 #ifndef PG_LEADER_CONFIG_H
 #define PG_LEADER_CONFIG_H
 
+#include "event_fields.h"
 #include "peers.h"
 #include "raft/raft.h"
 
@@ -36,6 +37,8 @@ extern bool config_initial_state_new;	/* pg_leader.initial_state = 'new' */
 extern char *config_on_leader_change;	/* empty: no hook */
 extern int	config_hook_timeout_ms; /* 0: a hook may take as long as it does */
 extern int	config_hook_retry_interval_ms;	/* 0: failed ones are not repeated */
+extern int	config_enable_log;	/* a LogLevel */
+extern char *config_log_file;	/* empty: the server log */
 
 /* The parsed pg_leader.cluster; valid once config_check_at_start() is done. */
 extern PeerList config_peers;

@@ -69,6 +69,7 @@ typedef enum LogEventType
 /* Room for texts, with the zero at their end; longer ones are cut. */
 #define LOG_NAME_SIZE			64
 #define LOG_TEXT_SIZE			128
+#define LOG_REQUESTER_SIZE		512
 
 /* START */
 typedef struct LogStart
@@ -121,7 +122,7 @@ typedef struct LogControl
 	LogRequest	request;
 	int32_t		argument;		/* TRANSFER: to whom; else RAFT_NO_NODE */
 	RaftResult	result;
-	char		requested_by[LOG_TEXT_SIZE];	/* empty: not known */
+	char		requested_by[LOG_REQUESTER_SIZE];	/* empty: not known */
 } LogControl;
 
 /* IN_...: an entry into the core. */

@@ -2,7 +2,8 @@
  *
  * launcher.c
  *		Starts receiver, ticker and sender together, and restarts them
- *		together; and the hook runner, alone; keeps the peers' addresses.
+ *		together; hook runner and logger, each alone; keeps the peers'
+ *		addresses.
  *
  * Runs in the launcher, the extension's one static worker.  Takes the shared
  * state's lock, exclusively, for copying addresses into it, and only if it is
@@ -22,9 +23,9 @@
  *					process with shared memory.
  *	postmaster dies	each notices by itself.
  *
- * The hook runner is no part of that: its end ends nobody, and it is started
- * again alone.  It never takes a slot that the pipeline needs: it starts while
- * the pipeline runs, and has to leave when that finds no slot.
+ * Hook runner and logger are no part of that: their end ends nobody, and each
+ * is started again alone.  They never take a slot that the pipeline needs: they
+ * start while the pipeline runs, and have to leave when that finds no slot.
  *
  * None of this guards against a second ticker; the lock on the state
  * directory does (state_file.h).
@@ -104,11 +105,21 @@ static LogLimit no_slot_limit;	/* last_ns 0: slots were not missing */
 static LogLimit resolver_limit; /* messages that no resolver starts */
 static uint64 no_slot_since_ns;
 
-/* The hook runner; its handle is among the children. */
-static uint64 hook_started_ns;	/* when it was started last; 0: never */
-static uint64 hook_start_at_ns; /* not running: when to start it */
-static int	hook_short_lives;	/* one after another */
-static LogLimit hook_slot_limit;	/* last_ns 0: a slot was not missing */
+/* A worker that is no part of the pipeline; its handle is among the children. */
+typedef struct LoneWorker
+{
+	WorkerKind	kind;
+	const char *without;		/* what is not done while it has no slot */
+	uint64		started_ns;		/* when it was started last; 0: never */
+	uint64		start_at_ns;	/* not running: when to start it */
+	int			short_lives;	/* one after another */
+	LogLimit	slot_limit;		/* last_ns 0: a slot was not missing */
+} LoneWorker;
+
+static LoneWorker lone_workers[] = {
+	{WORKER_HOOK_RUNNER, "pg_leader.on_leader_change is not run"},
+	{WORKER_LOGGER, "the algorithm log is not written"}
+};
 
 /*
  * Addresses as this process knows them, copied to shared memory when they
@@ -150,10 +161,13 @@ terminate_pipeline(void)
 }
 
 static void
-terminate_hook_runner(void)
+terminate_lone_workers(void)
 {
-	if (children[WORKER_HOOK_RUNNER] != NULL)
-		TerminateBackgroundWorker(children[WORKER_HOOK_RUNNER]);
+	for (int i = 0; i < lengthof(lone_workers); i++)
+	{
+		if (children[lone_workers[i].kind] != NULL)
+			TerminateBackgroundWorker(children[lone_workers[i].kind]);
+	}
 }
 
 static void
@@ -167,7 +181,7 @@ end_launcher(int code, Datum argument)
 	if (PostmasterIsAlive())
 	{
 		terminate_pipeline();
-		terminate_hook_runner();
+		terminate_lone_workers();
 	}
 }
 
@@ -230,7 +244,7 @@ start_pipeline(uint64 now_ns)
 		{
 			children[kind] = NULL;
 			report_no_slot(now_ns);
-			terminate_hook_runner();
+			terminate_lone_workers();
 			stop_pipeline(now_ns);
 			return;
 		}
@@ -375,80 +389,115 @@ advance_pipeline(uint64 now_ns)
 }
 
 /*
- * The hook runner
+ * Workers that are no part of the pipeline
  */
 
+static bool
+is_needed(WorkerKind kind)
+{
+	return kind != WORKER_LOGGER || config_enable_log != LOG_LEVEL_OFF;
+}
+
 static void
-start_hook_runner(uint64 now_ns)
+start_lone_worker(LoneWorker *lone, uint64 now_ns)
 {
 	BackgroundWorker worker;
 	uint64		suppressed;
 
-	worker_describe(WORKER_HOOK_RUNNER, &worker);
+	worker_describe(lone->kind, &worker);
 	worker.bgw_notify_pid = MyProcPid;
-	if (RegisterDynamicBackgroundWorker(&worker,
-										&children[WORKER_HOOK_RUNNER]))
+	if (RegisterDynamicBackgroundWorker(&worker, &children[lone->kind]))
 	{
-		if (hook_slot_limit.last_ns != 0)
+		if (lone->slot_limit.last_ns != 0)
 			ereport(LOG,
-					(errmsg("pg_leader's hook runner has a background worker slot again")));
-		memset(&hook_slot_limit, 0, sizeof(hook_slot_limit));
-		hook_started_ns = now_ns;
+					(errmsg("pg_leader's %s has a background worker slot again",
+							worker_name(lone->kind))));
+		memset(&lone->slot_limit, 0, sizeof(lone->slot_limit));
+		lone->started_ns = now_ns;
 		return;
 	}
 
-	children[WORKER_HOOK_RUNNER] = NULL;
-	hook_start_at_ns = now_ns + NO_SLOT_INTERVAL_NS;
-	if (worker_may_log(&hook_slot_limit, now_ns, &suppressed))
+	children[lone->kind] = NULL;
+	lone->start_at_ns = now_ns + NO_SLOT_INTERVAL_NS;
+	if (worker_may_log(&lone->slot_limit, now_ns, &suppressed))
 		ereport(WARNING,
 				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
-				 errmsg("no background worker slot is free for pg_leader's hook runner"),
-				 errdetail("Elections go on, but pg_leader.on_leader_change is not run until a slot is free."),
+				 errmsg("no background worker slot is free for pg_leader's %s",
+						worker_name(lone->kind)),
+				 errdetail("Elections go on, but %s until a slot is free.",
+						   lone->without),
 				 errhint("Increase max_worker_processes.")));
 }
 
 /* It has ended: the next one may start at once, but not over and over. */
 static void
-bury_hook_runner(uint64 now_ns)
+bury_lone_worker(LoneWorker *lone, uint64 now_ns)
 {
-	pfree(children[WORKER_HOOK_RUNNER]);
-	children[WORKER_HOOK_RUNNER] = NULL;
+	pfree(children[lone->kind]);
+	children[lone->kind] = NULL;
 
-	if (now_ns - hook_started_ns >= SHORT_LIFE_NS)
-		hook_short_lives = 0;
-	hook_start_at_ns = now_ns +
-		Min(hook_short_lives, MAX_RESTART_DELAYS) * RESTART_DELAY_NS;
-	hook_short_lives++;
+	if (!is_needed(lone->kind))
+	{
+		lone->short_lives = 0;
+		lone->start_at_ns = now_ns;
+		return;
+	}
+	if (now_ns - lone->started_ns >= SHORT_LIFE_NS)
+		lone->short_lives = 0;
+	lone->start_at_ns = now_ns +
+		Min(lone->short_lives, MAX_RESTART_DELAYS) * RESTART_DELAY_NS;
+	lone->short_lives++;
 	if (phase == PHASE_RUNNING)
 		ereport(LOG,
 				(errmsg("pg_leader %s has ended, restarting it alone",
-						worker_name(WORKER_HOOK_RUNNER))));
+						worker_name(lone->kind))));
 }
 
 static void
-advance_hook_runner(uint64 now_ns)
+advance_lone_worker(LoneWorker *lone, uint64 now_ns)
 {
 	uint32		other_pid;
 
-	if (children[WORKER_HOOK_RUNNER] != NULL && has_ended(WORKER_HOOK_RUNNER))
-		bury_hook_runner(now_ns);
-	if (children[WORKER_HOOK_RUNNER] != NULL || phase != PHASE_RUNNING ||
-		now_ns < hook_start_at_ns)
+	if (children[lone->kind] != NULL && has_ended(lone->kind))
+		bury_lone_worker(lone, now_ns);
+	if (children[lone->kind] != NULL || !is_needed(lone->kind) ||
+		phase != PHASE_RUNNING || now_ns < lone->start_at_ns)
 		return;
 
 	/*
-	 * Two of them would run two hooks at a time.  One of a former launcher
-	 * has been told to end; if it was started only then, it has not.
+	 * Two of them would run two hooks at a time, or read one ring.  One of a
+	 * former launcher has been told to end; if it was started only then, it
+	 * has not.
 	 */
-	other_pid = pg_atomic_read_u32(&shared_state->workers[WORKER_HOOK_RUNNER].pid);
+	other_pid = pg_atomic_read_u32(&shared_state->workers[lone->kind].pid);
 	if (other_pid != 0)
 	{
-		if (hook_started_ns == 0)
+		if (lone->started_ns == 0)
 			(void) kill(other_pid, SIGTERM);
-		hook_start_at_ns = now_ns + RETRY_INTERVAL_NS;
+		lone->start_at_ns = now_ns + RETRY_INTERVAL_NS;
 		return;
 	}
-	start_hook_runner(now_ns);
+	start_lone_worker(lone, now_ns);
+}
+
+static void
+advance_lone_workers(uint64 now_ns)
+{
+	for (int i = 0; i < lengthof(lone_workers); i++)
+		advance_lone_worker(&lone_workers[i], now_ns);
+}
+
+/* After a reload: who is not needed any more? */
+static void
+end_needless_workers(void)
+{
+	for (int i = 0; i < lengthof(lone_workers); i++)
+	{
+		WorkerKind	kind = lone_workers[i].kind;
+
+		if (children[kind] != NULL && !is_needed(kind))
+			TerminateBackgroundWorker(children[kind]);
+	}
 }
 
 /*
@@ -689,8 +738,14 @@ next_deadline(uint64 now_ns)
 		deadline_ns = Min(deadline_ns, start_at_ns);
 	if (phase == PHASE_STOPPING)
 		deadline_ns = Min(deadline_ns, say_at_ns);
-	if (phase == PHASE_RUNNING && children[WORKER_HOOK_RUNNER] == NULL)
-		deadline_ns = Min(deadline_ns, hook_start_at_ns);
+	for (int i = 0; i < lengthof(lone_workers); i++)
+	{
+		const LoneWorker *lone = &lone_workers[i];
+
+		if (phase == PHASE_RUNNING && children[lone->kind] == NULL &&
+			is_needed(lone->kind))
+			deadline_ns = Min(deadline_ns, lone->start_at_ns);
+	}
 	return deadline_ns;
 }
 
@@ -733,10 +788,11 @@ pg_leader_launcher_main(Datum main_arg)
 		{
 			ConfigReloadPending = false;
 			ProcessConfigFile(PGC_SIGHUP);
+			end_needless_workers();
 		}
 		advance_addresses(now_ns);
 		advance_pipeline(now_ns);
-		advance_hook_runner(now_ns);
+		advance_lone_workers(now_ns);
 		wait_for_something(now_ns);
 	}
 	proc_exit(1);

@@ -34,14 +34,15 @@ static void
 warn_of_missing_slots(void)
 {
 	int			taken = (max_logical_replication_workers > 0) ? 1 : 0;
-	int			needed = WORKER_KINDS + taken;
+	int			own = WORKER_KINDS - (config_enable_log == LOG_LEVEL_OFF ? 1 : 0);
+	int			needed = own + taken;
 
 	if (max_worker_processes < needed)
 		ereport(WARNING,
 				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
 				 errmsg("max_worker_processes is too low for pg_leader"),
 				 errdetail("It is %d; pg_leader needs %d background workers, and logical replication's launcher takes %d.",
-						   max_worker_processes, WORKER_KINDS, taken),
+						   max_worker_processes, own, taken),
 				 errhint("Set max_worker_processes to at least %d, and more if other extensions or parallel queries use background workers.",
 						 needed)));
 }

@@ -137,6 +137,7 @@ init_state(SharedState *state)
 	state->baseline.lock = &locks[2].lock;
 	state->baseline.reset_at = GetCurrentTimestamp();
 	history_init(&state->history);
+	event_ring_init(&state->events);
 }
 
 static void

@@ -17,6 +17,8 @@
  *	hook				hook runner		counters: atomics; the rest is its own
  *	baseline			backends		its lock, exclusive; shared (statistics.h)
  *	history				ticker; see history.h, lock-free
+ *	events				ticker; see event_ring.h, lock-free; read by the logger
+ *	logger_latch		logger			none			none: a pointer
  *	control				see below
  *
  * The ticker takes the lock conditionally and publishes at its next wake-up
@@ -30,6 +32,7 @@
 #define PG_LEADER_SHARED_STATE_H
 
 #include "datatype/timestamp.h"
+#include "event_ring.h"
 #include "history.h"
 #include "lease_cell.h"
 #include "peers.h"
@@ -46,10 +49,11 @@ typedef enum WorkerKind
 	WORKER_RECEIVER,
 	WORKER_TICKER,
 	WORKER_SENDER,
-	WORKER_HOOK_RUNNER
+	WORKER_HOOK_RUNNER,
+	WORKER_LOGGER
 } WorkerKind;
 
-#define WORKER_KINDS			5
+#define WORKER_KINDS			6
 
 /* Receiver, ticker and sender: the kinds from the first to before the end. */
 #define PIPELINE_FIRST			WORKER_RECEIVER
@@ -322,6 +326,14 @@ typedef struct SharedState
 	HookState	hook;
 	Baseline	baseline;
 	History		history;
+
+	/*
+	 * The logger's latch, to wake it for events; NULL: none has run.  It may
+	 * be read as it is written, being one word, and be set for another
+	 * process once that of the logger has ended, which does no harm.
+	 */
+	struct Latch *logger_latch;
+	EventRing	events;			/* from the ticker to the logger */
 } SharedState;
 
 /*

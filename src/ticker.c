@@ -32,6 +32,7 @@
 #include "config.h"
 #include "diagnosis.h"
 #include "disk.h"
+#include "event_log.h"
 #include "log_lines.h"
 #include "miscadmin.h"
 #include "pgstat.h"
@@ -72,7 +73,8 @@ typedef struct Ticker
 	HistoryWriter history;
 	const ControlCall *call;	/* an operator's, while it is carried out */
 
-	bool		pipeline_broken;	/* receiver or sender has gone */
+	const char *stop_reason;	/* why this process is to end, if not as it
+								 * was told to, or for an error; else NULL */
 	bool		mirror_pending; /* the other slot is out of date */
 	bool		file_lost;		/* deleted or replaced under our feet */
 	uint64		storage_checked_ns;
@@ -115,12 +117,15 @@ count_up(RaftCounters *totals)
 static void
 end_at_exit(int code, Datum arg)
 {
+	const char *reason = ticker.stop_reason;
+
+	if (reason == NULL)
+		reason = code == 0 ? "ticker process has ended" :
+			"ticker process has failed";
 	lease_cell_revoke(&shared_state->lease,
 					  lease_cell_term(&shared_state->lease));
-	history_end(&ticker.history, ticker.published_view.term,
-				ticker.pipeline_broken ? "receiver or sender has gone" :
-				code == 0 ? "ticker process has ended" :
-				"ticker process has failed");
+	history_end(&ticker.history, ticker.published_view.term, reason);
+	event_log_stop(reason);
 
 	if (!LWLockConditionalAcquire(shared_state->lock, LW_EXCLUSIVE))
 		return;
@@ -159,7 +164,10 @@ wait_or_exit(long timeout_ms)
 
 	/* Leadership ends at exit; the sender says so to the peers. */
 	if (events & WL_POSTMASTER_DEATH)
+	{
+		ticker.stop_reason = "postmaster has died";
 		proc_exit(1);
+	}
 	ResetLatch(MyLatch);
 }
 
@@ -222,7 +230,7 @@ persist(const RaftDurable *durable)
 		shared_state_raise(&counters->state_write_max_ns, took_ns);
 
 		ticker.mirror_pending = true;
-		raft_persisted(ticker.node, end_ns, took_ns, draw());
+		event_log_persisted(ticker.node, durable, end_ns, took_ns, draw());
 		return;
 	}
 
@@ -238,7 +246,7 @@ persist(const RaftDurable *durable)
 				 errdetail("Node %d neither leads nor votes until it can.",
 						   config_node_id)));
 	}
-	raft_persist_failed(ticker.node, end_ns, draw());
+	event_log_persist_failed(ticker.node, end_ns, draw());
 }
 
 /* Does the view differ in what one would wait for? */
@@ -359,7 +367,8 @@ publish(const RaftView *view, bool force)
 static void
 leave_broken_pipeline(void)
 {
-	ticker.pipeline_broken = !ShutdownRequestPending;
+	if (!ShutdownRequestPending)
+		ticker.stop_reason = "receiver or sender has gone";
 	proc_exit(ShutdownRequestPending ? 0 : 1);
 }
 
@@ -369,7 +378,7 @@ send_messages(void)
 {
 	RaftMessage message;
 
-	while (raft_next_message(ticker.node, &message))
+	while (event_log_next_message(ticker.node, &message))
 	{
 		switch (queue_send(ticker.outbox, &message))
 		{
@@ -408,19 +417,19 @@ carry_out(bool force_publish)
 	RaftEvent	events[EVENTS_PER_ENTRY];
 	int			count = 0;
 
-	raft_view(ticker.node, &view);
+	event_log_view(ticker.node, &view);
 	lower_lease(&view);
-	while (raft_ready(ticker.node, &durable))
+	while (event_log_ready(ticker.node, &durable))
 	{
 		persist(&durable);
-		raft_view(ticker.node, &view);
+		event_log_view(ticker.node, &view);
 		lower_lease(&view);
 	}
 	raise_lease(&view);
 
 	/* Before it is published, so that whoever waits for that finds it told. */
 	while (count < EVENTS_PER_ENTRY &&
-		   raft_next_event(ticker.node, &events[count]))
+		   event_log_next_event(ticker.node, &events[count]))
 		history_event(&ticker.history, &events[count++], requested_by());
 	history_flush(&ticker.history);
 
@@ -446,6 +455,7 @@ finish_entry(RaftResult result)
 	if (broken != NULL)
 	{
 		lease_cell_revoke(&shared_state->lease, ticker.raised_term);
+		ticker.stop_reason = broken;
 		ereport(ERROR,
 				(errcode(ERRCODE_INTERNAL_ERROR),
 				 errmsg("election state of node %d is inconsistent: %s",
@@ -469,8 +479,8 @@ drain_inbox(void)
 		switch (queue_receive(ticker.inbox, &message))
 		{
 			case QUEUE_OK:
-				finish_entry(raft_receive(ticker.node, &message,
-										  clock_now_ns(), draw()));
+				finish_entry(event_log_receive(ticker.node, &message,
+											   clock_now_ns(), draw()));
 				break;
 			case QUEUE_DETACHED:
 				leave_broken_pipeline();
@@ -544,17 +554,17 @@ serve_request(void)
 	switch (call.request)
 	{
 		case CONTROL_STEP_DOWN:
-			call.result = raft_step_down(ticker.node, RAFT_REASON_STEP_DOWN,
-										 now_ns, draw());
+			call.result = event_log_step_down(ticker.node, RAFT_REASON_STEP_DOWN,
+											  now_ns, draw());
 			break;
 		case CONTROL_TRANSFER:
-			call.result = raft_transfer(ticker.node, call.argument,
-										now_ns, draw());
+			call.result = event_log_transfer(ticker.node, call.argument,
+											 now_ns, draw());
 			if (call.result == RAFT_NOT_FIT)
 				tell_unfitness(call.argument, now_ns);
 			break;
 		case CONTROL_FORGET_STATE:
-			call.result = raft_forget_state(ticker.node, now_ns, draw());
+			call.result = event_log_forget_state(ticker.node, now_ns, draw());
 			if (call.result == RAFT_OK)
 			{
 				log_lines_forget_requested(&ticker.lines);
@@ -566,7 +576,10 @@ serve_request(void)
 			break;				/* nobody waits any more */
 	}
 	if (call.request != CONTROL_NONE)
+	{
 		ticker.call = &call;
+		event_log_control(&call);
+	}
 	finish_entry(call.result);
 	ticker.call = NULL;
 
@@ -585,6 +598,7 @@ static void
 reload(void)
 {
 	RaftTimings timings;
+	RaftView	view;
 	char	   *detail;
 	char	   *hint;
 	bool		was_in_force = ticker.next.settings_in_force;
@@ -593,8 +607,8 @@ reload(void)
 
 	if (config_read_timings(&timings, &detail, &hint))
 	{
-		RaftResult	result = raft_reconfigure(ticker.node, &timings,
-											  clock_now_ns(), draw());
+		RaftResult	result = event_log_reconfigure(ticker.node, &timings,
+												   clock_now_ns(), draw());
 
 		finish_entry(result);
 		if (result != RAFT_OK)
@@ -616,6 +630,10 @@ reload(void)
 				 errhint("%s", hint)));
 	}
 	carry_out(true);
+
+	/* The settings in force are the core's. */
+	raft_view(ticker.node, &view);
+	event_log_settings(ticker.node, &view.timings);
 }
 
 /* The settings to start with. */
@@ -803,8 +821,8 @@ start_node(uint64 session)
 
 	now_ns = clock_now_ns();
 	ticker.storage_checked_ns = now_ns;
-	if (raft_init(ticker.node, &config, &durable, verdict == STATE_VALID,
-				  now_ns, draw()) != RAFT_OK)
+	if (event_log_init(ticker.node, &config, &durable, verdict == STATE_VALID,
+					   now_ns, draw()) != RAFT_OK)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("state file \"%s\" holds values out of range",
@@ -825,9 +843,10 @@ start_node(uint64 session)
 static void
 abandon_lost_file(void)
 {
-	if (raft_step_down(ticker.node, RAFT_REASON_STORAGE, clock_now_ns(),
-					   draw()) == RAFT_OK)
+	if (event_log_step_down(ticker.node, RAFT_REASON_STORAGE, clock_now_ns(),
+							draw()) == RAFT_OK)
 		carry_out(true);
+	ticker.stop_reason = "state file was deleted or replaced";
 	ereport(ERROR,
 			(errcode(ERRCODE_DATA_CORRUPTED),
 			 errmsg("state file \"%s\" was deleted or replaced while node %d was running",
@@ -856,9 +875,9 @@ leave_orderly(void)
 {
 	RaftDurable durable;
 
-	if (raft_step_down(ticker.node, RAFT_REASON_SHUTDOWN, clock_now_ns(),
-					   draw()) == RAFT_OK &&
-		!raft_ready(ticker.node, &durable))
+	if (event_log_step_down(ticker.node, RAFT_REASON_SHUTDOWN, clock_now_ns(),
+							draw()) == RAFT_OK &&
+		!event_log_ready(ticker.node, &durable))
 		finish_entry(RAFT_OK);
 
 	/* Status 0, as with 1 the server would log an end that is no fault. */
@@ -934,7 +953,7 @@ pg_leader_ticker_main(Datum main_arg)
 		}
 
 		more = drain_inbox();
-		finish_entry(raft_tick(ticker.node, clock_now_ns(), draw()));
+		finish_entry(event_log_tick(ticker.node, clock_now_ns(), draw()));
 		serve_request();
 
 		now_ns = clock_now_ns();
@@ -950,6 +969,7 @@ pg_leader_ticker_main(Datum main_arg)
 
 		if (queue_flush(ticker.outbox) == QUEUE_DETACHED)
 			leave_broken_pipeline();
+		event_log_flush();
 		MemoryContextReset(ticker.turn_context);
 		sleep_until_needed(more);
 	}

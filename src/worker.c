@@ -3,9 +3,8 @@
  * worker.c
  *		What every worker of pg_leader does at its start and at its end.
  *
- * Runs in the launcher, the receiver, the ticker, the sender and the hook
- * runner; the registration of the launcher runs in the postmaster.  No locks: a worker's
- * slot is two atomics that it alone writes.
+ * Runs in all workers; the registration of the launcher runs in the
+ * postmaster.  No locks: a worker's slot is two atomics that it alone writes.
  *
  *-------------------------------------------------------------------------
  */
@@ -32,19 +31,19 @@
 
 /* By WorkerKind. */
 static const char *const worker_names[WORKER_KINDS] = {
-	"launcher", "receiver", "ticker", "sender", "hook runner"
+	"launcher", "receiver", "ticker", "sender", "hook runner", "logger"
 };
 
 /* Likewise; the server finds them by name. */
 static const char *const entry_points[WORKER_KINDS] = {
 	"pg_leader_launcher_main", "pg_leader_receiver_main",
 	"pg_leader_ticker_main", "pg_leader_sender_main",
-	"pg_leader_hook_runner_main"
+	"pg_leader_hook_runner_main", "pg_leader_logger_main"
 };
 
 static const char *const resource_owner_names[WORKER_KINDS] = {
 	"pg_leader launcher", "pg_leader receiver", "pg_leader ticker",
-	"pg_leader sender", "pg_leader hook runner"
+	"pg_leader sender", "pg_leader hook runner", "pg_leader logger"
 };
 
 /*

@@ -30,7 +30,7 @@ extern void worker_set_up_wire(WireConfig *wire);
 /* Milliseconds from now until then, rounded up, for WaitLatch(); -1: never. */
 extern long worker_timeout_ms(uint64 now_ns, uint64 deadline_ns);
 
-/* "launcher", "receiver", "ticker", "sender", "hook runner". */
+/* "launcher", "receiver", "ticker", "sender", "hook runner", "logger". */
 extern const char *worker_name(WorkerKind kind);
 
 /*
@@ -60,5 +60,6 @@ extern PGDLLEXPORT void pg_leader_receiver_main(Datum main_arg) pg_attribute_nor
 extern PGDLLEXPORT void pg_leader_ticker_main(Datum main_arg) pg_attribute_noreturn();
 extern PGDLLEXPORT void pg_leader_sender_main(Datum main_arg) pg_attribute_noreturn();
 extern PGDLLEXPORT void pg_leader_hook_runner_main(Datum main_arg) pg_attribute_noreturn();
+extern PGDLLEXPORT void pg_leader_logger_main(Datum main_arg) pg_attribute_noreturn();
 
 #endif							/* PG_LEADER_WORKER_H */

@@ -67,8 +67,8 @@ check_text()
 layers=(
 	"clock peers auth lease_cell history state_record diagnosis process_tree event_fields event_format event_ring"
 	"config resolver queues shared_state statistics state_file event_log hook_command"
-	"worker log_lines sql_functions sql_row disk hook_process hook_output"
-	"launcher receiver ticker sender hook_runner sql_views sql_statistics"
+	"worker log_lines sql_functions sql_row disk hook_process hook_output log_writer"
+	"launcher receiver ticker sender hook_runner logger sql_views sql_statistics"
 	"pg_leader"
 )
 process_layer=3
