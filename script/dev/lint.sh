@@ -249,7 +249,7 @@ check_dead()
 				[ -f "sql/$name.sql" ] || echo "$file has no input"
 				continue
 				;;
-			t/*.pm | bench/*.pm) name=${name%.pm} ;;
+			t/*.pm | bench/*.pm | script/*/*.pm) name=${name%.pm} ;;
 		esac
 		printf '%s\n' "${files[@]}" | grep -vxF "$file" | tr '\n' '\0' |
 			xargs -0 grep -qwF -- "$name" || echo "$file is mentioned nowhere"
