@@ -15,6 +15,11 @@ die()
 	exit 1
 }
 
+# What read_config finds out: the file that it reads, and by node id.
+config_file=
+node_address=() election_port=() server_port=()
+
+IPv4_CLUSTER=
 lowest_user_port=1024
 highest_user_port=49151
 most_nodes=128
@@ -141,9 +146,6 @@ check_cluster()
 	[ ${#entries[@]} -eq "$N_NODES" ] ||
 		die "$config_file: IPv4_CLUSTER has ${#entries[@]} addresses, but N_NODES is $N_NODES"
 
-	node_address=()
-	election_port=()
-	server_port=()
 	for ((id = 0; id < N_NODES; id++)); do
 		entry=${entries[id]}
 		entry=${entry#"${entry%%[![:blank:]]*}"}
@@ -221,7 +223,8 @@ check_node_id()
 	fi
 }
 
-# Of the addresses of the test stand, those that IPv4_CLUSTER has instead.
+# A line for each node that has another address than it gets on the test stand.
+# None: this is the placement of the stand.
 other_than_stand()
 {
 	local id
