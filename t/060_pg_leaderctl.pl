@@ -71,6 +71,10 @@ foreach my $wrong (
 	[ qr/command "leader" has no option --for/,    'leader', '--for=leader' ],
 	[ qr/command "peers" has no option --timeout/, 'peers',  '--timeout=1' ],
 	[ qr/command "step-down" has no option --yes/, 'step-down', '--yes' ],
+	[ qr/invalid value "0" for option --limit/,    'history',   '--limit=0' ],
+	[ qr/"x" is no node's id/,                     'history',   '--node=x' ],
+	[ qr/command "status" has no option --node/,   'status',    '--node=1' ],
+	[ qr/command "history" has no option --watch/, 'history',   '--watch' ],
 	[ qr/invalid value "king" for option --for/,   'wait', '--for', 'king' ],
 	[ qr/invalid value "node=" for option --for/,  'wait', '--for=node=' ],
 	[ qr/invalid value "-1" for option --timeout/, 'wait', '--timeout=-1' ],
@@ -115,13 +119,14 @@ foreach my $where ($nowhere, $silent_server)
 	  : qr/no connection within 0\.3 s/;
 
 	foreach my $command (
-		['status'],                ['peers'],
-		['leader'],                ['is-leader'],
-		[ 'wait', '--timeout=0' ], [ 'transfer',     '1' ],
-		['step-down'],             [ 'forget-state', '--yes' ])
+		['status'],          ['peers'],
+		['history'],         ['leader'],
+		['is-leader'],       [ 'wait', '--timeout=0' ],
+		[ 'transfer', '1' ], ['step-down'],
+		[ 'forget-state', '--yes' ])
 	{
 		my ($status, $out, $err) = ctl(@$command, '-t', '0.3', $where);
-		my $shown = $command->[0] =~ /status|peers/ ? $out : $err;
+		my $shown = $command->[0] =~ /status|peers|history/ ? $out : $err;
 		ok($status == 2 && $shown =~ $why, "cannot tell: @$command $where");
 		unlike($err, qr/nevertheless/, '... and nothing may have been done');
 

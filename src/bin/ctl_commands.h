@@ -39,11 +39,14 @@ typedef struct Ctl
 	bool		json;
 	bool		quiet;			/* only the exit status matters */
 	CtlGoal		goal;
-	int			node_id;		/* argument of a command, or of the goal */
+	int			node_id;		/* argument of a command, or of the goal; -1:
+								 * none */
+	int			row_limit;		/* of the history; 0: none */
 } Ctl;
 
 extern CtlExit ctl_commands_status(Ctl *ctl);
 extern CtlExit ctl_commands_peers(Ctl *ctl);
+extern CtlExit ctl_commands_history(Ctl *ctl);
 extern CtlExit ctl_commands_leader(Ctl *ctl);
 extern CtlExit ctl_commands_is_leader(Ctl *ctl);
 extern CtlExit ctl_commands_wait(Ctl *ctl);

@@ -29,6 +29,8 @@
 #define TAKES_TIMEOUT			0x04
 #define TAKES_FOR				0x08
 #define TAKES_YES				0x10
+#define TAKES_NODE				0x20
+#define TAKES_LIMIT				0x40
 
 typedef struct Command
 {
@@ -41,6 +43,7 @@ typedef struct Command
 static const Command commands[] = {
 	{"status", ctl_commands_status, false, TAKES_WATCH},
 	{"peers", ctl_commands_peers, false, TAKES_WATCH},
+	{"history", ctl_commands_history, false, TAKES_NODE | TAKES_LIMIT},
 	{"leader", ctl_commands_leader, false, TAKES_QUIET},
 	{"is-leader", ctl_commands_is_leader, false, TAKES_QUIET},
 	{"wait", ctl_commands_wait, false, TAKES_QUIET | TAKES_TIMEOUT | TAKES_FOR},
@@ -61,7 +64,8 @@ typedef struct Arguments
 	double		watch_s;
 	bool		json;
 	CtlGoal		goal;
-	int			node_id;
+	int			node_id;		/* -1: not given */
+	int			row_limit;		/* 0: not given */
 } Arguments;
 
 static void
@@ -74,6 +78,7 @@ print_help(const char *program)
 	printf("Commands:\n");
 	printf("  status         show each node's own view, and whether they agree\n");
 	printf("  peers          show what each node knows of every other\n");
+	printf("  history        show all nodes' changes of leader and role in one list\n");
 	printf("  leader         print a connection string of the leader\n");
 	printf("  is-leader      tell by the exit status whether a server named leads\n");
 	printf("  wait           wait until there is a leader\n");
@@ -82,7 +87,8 @@ print_help(const char *program)
 	printf("  forget-state   let a node that has lost its state take part again\n");
 	printf("\nOptions:\n");
 	printf("      --json                 print JSON, an object on a line\n");
-	printf("  -q, --quiet                print nothing more than that; not with status, peers\n");
+	printf("  -q, --quiet                print nothing more than that; for commands that\n"
+		   "                             show no table\n");
 	printf("  -t, --node-timeout=SECS    how long a node may take to answer (default: %d,\n"
 		   "                             or connect_timeout)\n", NODE_LIMIT_DEFAULT_S);
 	printf("      --timeout=SECS         how long to wait (default: for ever), or how long\n"
@@ -90,6 +96,8 @@ print_help(const char *program)
 	printf("      --watch[=SECS]         status, peers: show it again and again (default: every\n"
 		   "                             %d seconds)\n", WATCH_DEFAULT_S);
 	printf("      --for=GOAL             wait: for leader (default), no-leader, or node=N\n");
+	printf("      --node=N               history: only as node N has recorded it\n");
+	printf("      --limit=ROWS           history: only the newest rows\n");
 	printf("      --yes                  forget-state: this is meant\n");
 	printf("  -V, --version              output version information, then exit\n");
 	printf("  -?, --help                 show this help, then exit\n");
@@ -144,7 +152,7 @@ require_seconds(const char *program, const char *option, const char *text,
 }
 
 static bool
-read_node(const char *text, int *node_id)
+read_number(const char *text, int *number)
 {
 	char	   *end;
 	long		value;
@@ -155,8 +163,21 @@ read_node(const char *text, int *node_id)
 	value = strtol(text, &end, 10);
 	if (*end != '\0' || errno != 0 || value > INT_MAX)
 		return false;
-	*node_id = (int) value;
+	*number = (int) value;
 	return true;
+}
+
+static int
+require_node(const char *program, const char *text)
+{
+	int			node_id;
+
+	if (!read_number(text, &node_id))
+	{
+		pg_log_error("\"%s\" is no node's id", text);
+		wrong_usage(program);
+	}
+	return node_id;
 }
 
 static void
@@ -167,7 +188,7 @@ read_goal(const char *program, const char *text, Arguments *arguments)
 	else if (strcmp(text, "no-leader") == 0)
 		arguments->goal = CTL_GOAL_NO_LEADER;
 	else if (strncmp(text, "node=", strlen("node=")) == 0 &&
-			 read_node(text + strlen("node="), &arguments->node_id))
+			 read_number(text + strlen("node="), &arguments->node_id))
 		arguments->goal = CTL_GOAL_NODE;
 	else
 	{
@@ -182,7 +203,8 @@ read_options(int argc, char **argv, const char *program, Arguments *arguments)
 {
 	enum
 	{
-		OPTION_JSON = 1000, OPTION_TIMEOUT, OPTION_WATCH, OPTION_FOR, OPTION_YES
+		OPTION_JSON = 1000, OPTION_TIMEOUT, OPTION_WATCH, OPTION_FOR, OPTION_YES,
+		OPTION_NODE, OPTION_LIMIT
 	};
 	static const struct option options[] = {
 		{"dbname", required_argument, NULL, 'd'},
@@ -190,6 +212,8 @@ read_options(int argc, char **argv, const char *program, Arguments *arguments)
 		{"help", no_argument, NULL, '?'},
 		{"host", required_argument, NULL, 'h'},
 		{"json", no_argument, NULL, OPTION_JSON},
+		{"limit", required_argument, NULL, OPTION_LIMIT},
+		{"node", required_argument, NULL, OPTION_NODE},
 		{"node-timeout", required_argument, NULL, 't'},
 		{"port", required_argument, NULL, 'p'},
 		{"quiet", no_argument, NULL, 'q'},
@@ -245,6 +269,20 @@ read_options(int argc, char **argv, const char *program, Arguments *arguments)
 				arguments->given |= TAKES_FOR;
 				read_goal(program, optarg, arguments);
 				break;
+			case OPTION_NODE:
+				arguments->given |= TAKES_NODE;
+				arguments->node_id = require_node(program, optarg);
+				break;
+			case OPTION_LIMIT:
+				arguments->given |= TAKES_LIMIT;
+				if (!read_number(optarg, &arguments->row_limit) ||
+					arguments->row_limit == 0)
+				{
+					pg_log_error("invalid value \"%s\" for option --limit", optarg);
+					pg_log_error_detail("It has to be a number of rows.");
+					wrong_usage(program);
+				}
+				break;
 			case OPTION_YES:
 				arguments->given |= TAKES_YES;
 				break;
@@ -268,6 +306,8 @@ check_options(const char *program, const Arguments *arguments)
 		{TAKES_TIMEOUT, "--timeout"},
 		{TAKES_FOR, "--for"},
 		{TAKES_YES, "--yes"},
+		{TAKES_NODE, "--node"},
+		{TAKES_LIMIT, "--limit"},
 	};
 	size_t		i;
 
@@ -322,12 +362,7 @@ read_words(int argc, char **argv, const char *program, Arguments *arguments)
 			pg_log_error("command \"%s\" needs a node's id", arguments->command->name);
 			wrong_usage(program);
 		}
-		if (!read_node(argv[next], &arguments->node_id))
-		{
-			pg_log_error("\"%s\" is no node's id", argv[next]);
-			wrong_usage(program);
-		}
-		next++;
+		arguments->node_id = require_node(program, argv[next++]);
 	}
 	if (next < argc && !arguments->connection.dbname &&
 		ctl_servers_is_connection_string(argv[next]))
@@ -384,6 +419,7 @@ run(const char *program, const Arguments *arguments)
 	ctl.quiet = (arguments->given & TAKES_QUIET) != 0;
 	ctl.goal = arguments->goal;
 	ctl.node_id = arguments->node_id;
+	ctl.row_limit = arguments->row_limit;
 
 	status = arguments->command->run(&ctl);
 	ctl_query_end(ctl.nodes, ctl.count);
@@ -394,7 +430,7 @@ int
 main(int argc, char **argv)
 {
 	const char *program = get_progname(argv[0]);
-	Arguments	arguments = {.goal = CTL_GOAL_LEADER};
+	Arguments	arguments = {.goal = CTL_GOAL_LEADER,.node_id = -1};
 	CtlExit		status;
 
 	pg_logging_init(argv[0]);
