@@ -48,6 +48,7 @@ log_lines_begin(LogLines *lines, const RaftNode *node, int node_id,
 	if (view.standing != RAFT_MEMBER)
 		lines->outside_since_ns = now_ns;
 	lines->amnesiac = view.standing == RAFT_AMNESIAC;
+	lines->resigned_leader = RAFT_NO_NODE;
 	schedule_note(lines, &view, now_ns);
 }
 
@@ -147,8 +148,39 @@ end_leaderless_time(LogLines *lines, uint64 now_ns)
 					diagnosis_duration(since_ns, now_ns));
 }
 
+/*
+ * When the peers of a leader that has lost its majority were last heard; a
+ * part of ereport(), nothing for other reasons.
+ */
+static int
+detail_of_lost_quorum(const LogLines *lines, const RaftNode *node,
+					  const RaftEvent *event)
+{
+	StringInfoData heard;
+
+	if (event->reason != RAFT_REASON_QUORUM_LOST &&
+		event->reason != RAFT_REASON_NO_LEASE)
+		return 0;
+	initStringInfo(&heard);
+	for (int id = 0; id < lines->node_count; id++)
+	{
+		RaftPeerView peer;
+
+		if (id == lines->node_id || !raft_peer_view(node, id, &peer))
+			continue;
+		diagnosis_separate(&heard, 0);
+		if (peer.last_heard_ns == 0)
+			appendStringInfo(&heard, "node %d never", id);
+		else
+			appendStringInfo(&heard, "node %d %s ago", id,
+							 diagnosis_duration(peer.last_heard_ns,
+												event->at_ns));
+	}
+	return heard.len == 0 ? 0 : errdetail("Last heard: %s.", heard.data);
+}
+
 static void
-log_role(LogLines *lines, const RaftEvent *event)
+log_role(LogLines *lines, const RaftNode *node, const RaftEvent *event)
 {
 	if (event->role == RAFT_LEADER)
 	{
@@ -166,7 +198,8 @@ log_role(LogLines *lines, const RaftEvent *event)
 				(errmsg("node %d, leader in term " UINT64_FORMAT ", stepped down after %s: %s",
 						lines->node_id, lines->led_term,
 						diagnosis_duration(lines->led_since_ns, event->at_ns),
-						raft_reason_name(event->reason))));
+						raft_reason_name(event->reason)),
+				 detail_of_lost_quorum(lines, node, event)));
 		lines->led_since_ns = 0;
 	}
 	else
@@ -178,8 +211,51 @@ log_role(LogLines *lines, const RaftEvent *event)
 								 raft_reason_name(event->reason))));
 }
 
+void
+log_lines_message(LogLines *lines, const RaftMessage *message)
+{
+	if (message->type != RAFT_MESSAGE_RESIGN &&
+		message->type != RAFT_MESSAGE_TIMEOUT_NOW)
+		return;
+	lines->resigned_leader = message->from;
+	lines->resigned_term = message->subject_term;
+	lines->resigned_to = message->successor;
+}
+
+/* Why the leader that this node has followed is its leader no more. */
+static const char *
+explain_loss(const LogLines *lines, const RaftNode *node,
+			 const RaftEvent *event)
+{
+	const char *reason = raft_reason_name(event->reason);
+	RaftPeerView leader;
+
+	switch (event->reason)
+	{
+		case RAFT_REASON_RESIGNED:
+			if (lines->resigned_leader != event->old_leader ||
+				lines->resigned_term != lines->followed_term)
+				return reason;
+			if (lines->resigned_to == RAFT_NO_NODE)
+				return psprintf("%s, naming no successor", reason);
+			return psprintf("%s, naming node %d its successor", reason,
+							lines->resigned_to);
+		case RAFT_REASON_ELECTION_TIMEOUT:
+			if (!raft_peer_view(node, event->old_leader, &leader) ||
+				leader.last_heard_ns == 0)
+				return reason;
+			return psprintf("%s, silent for %s", reason,
+							diagnosis_duration(leader.last_heard_ns,
+											   event->at_ns));
+		case RAFT_REASON_HIGHER_TERM:
+			return psprintf("%s " UINT64_FORMAT, reason, event->term);
+		default:
+			return reason;
+	}
+}
+
 static void
-log_leader(LogLines *lines, const RaftEvent *event)
+log_leader(LogLines *lines, const RaftNode *node, const RaftEvent *event)
 {
 	if (event->leader == RAFT_NO_NODE)
 	{
@@ -194,14 +270,16 @@ log_leader(LogLines *lines, const RaftEvent *event)
 		if (event->old_leader != RAFT_NO_NODE &&
 			event->old_leader != lines->node_id)
 			ereport(LOG,
-					(errmsg("node %d has lost leader %d: %s",
+					(errmsg("node %d has lost leader %d of term " UINT64_FORMAT ": %s",
 							lines->node_id, event->old_leader,
-							raft_reason_name(event->reason))));
+							lines->followed_term,
+							explain_loss(lines, node, event))));
 	}
 	else if (event->leader != lines->node_id)
 	{
 		const char *after = end_leaderless_time(lines, event->at_ns);
 
+		lines->followed_term = event->term;
 		if (event->standing == RAFT_MEMBER)
 			ereport(LOG,
 					(errmsg("node %d follows leader %d in term " UINT64_FORMAT "%s",
@@ -269,15 +347,38 @@ log_standing(LogLines *lines, const RaftEvent *event)
 }
 
 void
-log_lines_event(LogLines *lines, const RaftEvent *event)
+log_lines_contact(const LogLines *lines, const ContactChange *change)
+{
+	const char *silent;
+
+	if (!change->is_worth_line)
+		return;
+	silent = diagnosis_duration(0, change->silent_ns);
+	if (change->event == CONTACT_BACK)
+		ereport(LOG,
+				(errmsg("node %d hears node %d%s after %s", lines->node_id,
+						change->peer_id, change->is_first ? "" : " again",
+						silent)));
+	else
+		ereport(LOG,
+				(errmsg("node %d %s node %d: silent for %s", lines->node_id,
+						change->is_first ? "does not hear" : "no longer hears",
+						change->peer_id, silent),
+				 change->untold == 0 ? 0 :
+				 errdetail("Since the last such message, it was lost and came back %llu more times.",
+						   (unsigned long long) change->untold)));
+}
+
+void
+log_lines_event(LogLines *lines, const RaftNode *node, const RaftEvent *event)
 {
 	switch (event->type)
 	{
 		case RAFT_EVENT_ROLE:
-			log_role(lines, event);
+			log_role(lines, node, event);
 			break;
 		case RAFT_EVENT_LEADER:
-			log_leader(lines, event);
+			log_leader(lines, node, event);
 			break;
 		case RAFT_EVENT_LEASE_BEGUN:
 			ereport(DEBUG1,

@@ -13,6 +13,7 @@
 #ifndef PG_LEADER_LOG_LINES_H
 #define PG_LEADER_LOG_LINES_H
 
+#include "contact.h"
 #include "shared_state.h"
 
 /* What must be remembered from line to line; fields are for log_lines.c. */
@@ -24,6 +25,11 @@ typedef struct LogLines
 	uint64		leaderless_since_ns;	/* 0: a leader is known */
 	uint64		led_since_ns;	/* 0: this node does not lead */
 	uint64		led_term;		/* in which it leads */
+	uint64		followed_term;	/* of the leader that it follows, if it does */
+	int32		resigned_leader;	/* whose resignation came last, or
+									 * RAFT_NO_NODE */
+	uint64		resigned_term;	/* that it ended */
+	int32		resigned_to;	/* whom it named, or RAFT_NO_NODE */
 	uint64		outside_since_ns;	/* not a MEMBER since; 0: is one */
 	bool		amnesiac;
 	bool		forget_requested;	/* an operator has asked an amnesiac to
@@ -37,8 +43,19 @@ typedef struct LogLines
 extern void log_lines_begin(LogLines *lines, const RaftNode *node,
 							int node_id, int node_count, uint64 now_ns);
 
+/*
+ * A message that is about to be fed to the core: what it says of its sender's
+ * reasons, the core's events do not tell.
+ */
+extern void log_lines_message(LogLines *lines, const RaftMessage *message);
+
 /* Log one event, if it is worth a line. */
-extern void log_lines_event(LogLines *lines, const RaftEvent *event);
+extern void log_lines_event(LogLines *lines, const RaftNode *node,
+							const RaftEvent *event);
+
+/* A peer is lost or back. */
+extern void log_lines_contact(const LogLines *lines,
+							  const ContactChange *change);
 
 /*
  * What an SQL function asked for, and who; right before the events that come

@@ -30,6 +30,7 @@
 #include "clock.h"
 #include "common/pg_prng.h"
 #include "config.h"
+#include "contact.h"
 #include "diagnosis.h"
 #include "disk.h"
 #include "event_log.h"
@@ -71,6 +72,7 @@ typedef struct Ticker
 	MemoryContext turn_context; /* reset after each turn of the main loop */
 	LogLines	lines;
 	HistoryWriter history;
+	Contact		contact;
 	const ControlCall *call;	/* an operator's, while it is carried out */
 
 	const char *stop_reason;	/* why this process is to end, if not as it
@@ -440,7 +442,7 @@ carry_out(bool force_publish)
 	if (ticker.call != NULL)
 		log_lines_call(&ticker.lines, ticker.call);
 	for (int i = 0; i < count; i++)
-		log_lines_event(&ticker.lines, &events[i]);
+		log_lines_event(&ticker.lines, ticker.node, &events[i]);
 }
 
 /*
@@ -479,6 +481,8 @@ drain_inbox(void)
 		switch (queue_receive(ticker.inbox, &message))
 		{
 			case QUEUE_OK:
+				contact_heard(&ticker.contact, message.from);
+				log_lines_message(&ticker.lines, &message);
 				finish_entry(event_log_receive(ticker.node, &message,
 											   clock_now_ns(), draw()));
 				break;
@@ -830,6 +834,7 @@ start_node(uint64 session)
 	raft_view(ticker.node, &view);
 	history_begin(&ticker.history, &shared_state->history, config_node_id,
 				  &view);
+	contact_begin(&ticker.contact, config_node_id, ticker.node_count, now_ns);
 	log_lines_begin(&ticker.lines, ticker.node, config_node_id,
 					ticker.node_count, now_ns);
 	finish_entry(RAFT_OK);
@@ -864,6 +869,16 @@ check_storage(uint64 now_ns)
 	}
 	if (ticker.file_lost)
 		abandon_lost_file();
+}
+
+/* Which peers are lost, or back? */
+static void
+check_contact(uint64 now_ns)
+{
+	ContactChange change;
+
+	while (contact_next_change(&ticker.contact, ticker.node, now_ns, &change))
+		log_lines_contact(&ticker.lines, &change);
 }
 
 /*
@@ -958,6 +973,7 @@ pg_leader_ticker_main(Datum main_arg)
 
 		now_ns = clock_now_ns();
 		check_storage(now_ns);
+		check_contact(now_ns);
 		log_lines_note(&ticker.lines, ticker.node, now_ns);
 
 		/* The second copy: after the answers have left and none is due. */

@@ -64,10 +64,10 @@ $cluster->wait_for_log(
 	$leader,
 	qr/LOG:  node $leader, leader in term \d+, stepped down after $duration: step-down requested\n/,
 	$from[$leader]);
-$cluster->wait_for_log($_,
-	qr/LOG:  node $_ has lost leader $leader: leader resigned\n/,
-	$from[$_])
-  foreach grep { $_ != $leader } $cluster->ids;
+$cluster->wait_for_log(
+	$_,
+	qr/LOG:  node $_ has lost leader $leader of term \d+: leader resigned, naming node \d its successor\n/,
+	$from[$_]) foreach grep { $_ != $leader } $cluster->ids;
 pass('stepping down on request');
 
 # The majority is lost: why nobody leads, every few seconds.  (A leader that
@@ -78,8 +78,12 @@ pass('stepping down on request');
 $cluster->kill9($_) foreach @others;
 $cluster->wait_for_log(
 	$leader,
-	qr/LOG:  node $leader(, leader in term \d+, stepped down after $duration: quorum lost| has lost leader \d: .*)\n/,
+	qr/LOG:  node $leader(, leader in term \d+, stepped down after $duration: quorum lost\n.*DETAIL:  Last heard: node \d $duration ago; node \d $duration ago\.| has lost leader \d of term \d+: .*)\n/,
 	$from[$leader]);
+$cluster->wait_for_log($leader,
+	qr/LOG:  node $leader no longer hears node $_: silent for \d+\.\d s\n/,
+	$from[$leader])
+  foreach @others;
 my $silent = join '; ',
   map { "node $_ silent for \\d+\\.\\d s" } sort @others;
 $cluster->wait_for_log($leader,
@@ -97,6 +101,27 @@ $cluster->wait_for_log(
 	: qr/LOG:  node $leader follows leader $back in term \d+ after \d+\.\d s without a leader\n/,
 	$from[$leader]);
 pass('the end of a time without a leader');
+$cluster->wait_for_log($leader,
+	qr/LOG:  node $leader hears node $_ again after \d+\.\d s\n/,
+	$from[$leader])
+  foreach @others;
+pass('peers that are lost, and back');
+
+# A leader that falls silent: for how long
+($leader, $term) = $cluster->wait_for_leader;
+@others = grep { $_ != $leader } $cluster->ids;
+@from   = map  { $cluster->log_size($_) } $cluster->ids;
+$cluster->power_off($leader);
+$cluster->wait_for_leader(above => $term);
+$cluster->wait_for(
+	sub {
+		return grep {
+			$cluster->log_of($_, $from[$_]) =~
+			  /LOG:  node $_ has lost leader $leader of term $term: election timeout, silent for $duration\n/
+		} @others;
+	},
+	'a node to tell of the silent leader');
+pass('a leader that falls silent');
 
 $cluster->stop_all;
 done_testing();

@@ -33,7 +33,7 @@ foreach my $round (1 .. 2)
 		sub {
 			grep {
 				$cluster->log_of($_, $from{$_}) =~
-				  /has lost leader $old: leader resigned/
+				  /has lost leader $old of term \d+: leader resigned/
 			} @others;
 		},
 		'a node to have heard the last words of the old leader');
