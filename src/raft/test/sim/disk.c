@@ -45,7 +45,8 @@ disk_confirm(World *world, Host *host, const RaftDurable *record)
 {
 	Disk	   *disk = &host->disk;
 
-	if ((world->options.faults >> FAULT_ROLL_BACK & 1) != 0)
+	if ((world->options.faults >> FAULT_ROLL_BACK & 1) != 0 ||
+		world->options.roll_back_ppm > 0)
 		keep_history(disk);
 	disk->content = DISK_RECORD;
 	disk->confirmed = *record;
@@ -235,19 +236,24 @@ disk_copy(World *world, Host *host)
 	host->disk.content = DISK_COPY;
 }
 
-/* False: there is no older record. */
-bool
-disk_roll_back(World *world, Host *host)
+static uint32_t
+count_kept(const Disk *disk)
+{
+	return disk->history_count < SIM_HISTORY ? disk->history_count : SIM_HISTORY;
+}
+
+/* The record before, and so on from 0; it must have been kept. */
+static const RaftDurable *
+former_record(const Disk *disk, uint32_t back)
+{
+	return &disk->history[(disk->history_count - 1 - back) % SIM_HISTORY];
+}
+
+static bool
+put_back(World *world, Host *host, const RaftDurable *former)
 {
 	Disk	   *disk = &host->disk;
-	uint32_t	kept = disk->history_count < SIM_HISTORY ?
-	disk->history_count : SIM_HISTORY;
-	const RaftDurable *former;
 
-	if (kept == 0 || disk->content != DISK_RECORD)
-		return false;
-	former = &disk->history[(disk->history_count - 1 -
-							 sim_below(&world->disk_random, kept)) % SIM_HISTORY];
 	if (former->generation >= disk->confirmed.generation ||
 		former->standing != RAFT_MEMBER ||
 		disk->confirmed.standing != RAFT_MEMBER)
@@ -257,4 +263,35 @@ disk_roll_back(World *world, Host *host)
 	disk->has_stray = false;
 	host->ghost.rolled_back = true;
 	return true;
+}
+
+/* False: there is no older record. */
+bool
+disk_roll_back(World *world, Host *host)
+{
+	Disk	   *disk = &host->disk;
+	uint32_t	kept = count_kept(disk);
+
+	if (kept == 0 || disk->content != DISK_RECORD)
+		return false;
+	return put_back(world, host,
+					former_record(disk, (uint32_t) sim_below(&world->disk_random, kept)));
+}
+
+/* To the newest record of a lower term than that, or by some further back. */
+bool
+disk_roll_back_before(World *world, Host *host, uint64_t term, uint32_t further)
+{
+	Disk	   *disk = &host->disk;
+	uint32_t	kept = count_kept(disk);
+	uint32_t	back;
+
+	if (disk->content != DISK_RECORD)
+		return false;
+	for (back = 0; back + further < kept; back++)
+	{
+		if (former_record(disk, back)->term < term)
+			return put_back(world, host, former_record(disk, back + further));
+	}
+	return false;
 }

@@ -654,6 +654,7 @@ faults_end(World *world)
 	options->promise_edge_ppm = 0;
 	options->ack_loss_ppm = 0;
 	options->wipe_ppm = 0;
+	options->roll_back_ppm = 0;
 	options->ticker_late_us = 0;
 }
 
@@ -661,6 +662,94 @@ faults_end(World *world)
  * Aimed
  * ----------
  */
+
+static void
+cut_for(World *world, int32_t from, int32_t to, uint64_t length_ns)
+{
+	Mend	   *mend = new_mend(world, 2, length_ns);
+
+	add_pair(world, mend, from, to);
+	start_mend(world, mend, 0);
+}
+
+/* Does anybody but these two know that term, or may yet? */
+static bool
+is_known_to_a_third(const World *world, const Host *one, const Host *other,
+					uint64_t term)
+{
+	int32_t		i;
+
+	for (i = 0; i < world->count; i++)
+	{
+		const Host *host = &world->hosts[i];
+		const Disk *disk = &host->disk;
+
+		if (host != one && host != other &&
+			(disk->content != DISK_RECORD || disk->has_stray ||
+			 host->misconfigured || disk->misconfigured ||
+			 disk->confirmed.standing != RAFT_MEMBER ||
+			 disk->confirmed.term >= term ||
+			 (host->writing && host->record.term >= term)))
+			return true;
+	}
+	return false;
+}
+
+/* What it has sent and is still under way never arrives. */
+static void
+damage_packets_of(World *world, const Host *host)
+{
+	size_t		i;
+
+	for (i = 0; i < world->heap_count; i++)
+	{
+		Packet	   *packet = &world->packets[world->heap[i].index];
+
+		if ((EventKind) (world->heap[i].order >> 8 & 0xff) == EVENT_PACKET &&
+			packet->from == host->id)
+		{
+			memset(packet->bytes, 0, sizeof(packet->bytes));
+			packet->damaged = true;
+		}
+	}
+}
+
+/*
+ * Two know of a term: a candidate, and the voter, which loses its state before
+ * it can say so.  The candidate is rolled back to before its candidacy, and
+ * cut off from all that can tell it so, until the voter may have its report.
+ * The rest alone is no majority, so that nobody else moves on.  What it had
+ * on disk when it asked for pre-votes others have seen, so who has forgotten
+ * that too can be told; who has forgotten no more than the candidacy cannot.
+ */
+static void
+roll_back_candidate(World *world, Host *voter)
+{
+	Host	   *candidate = &world->hosts[voter->record.vote];
+	uint64_t	term = voter->record.term;
+	uint32_t	further = sim_chance(&world->fault_random, 500000) ? 0 : 1;
+	int32_t		i;
+
+	if (world->count < 3 || world->count - 2 >= world->count / 2 + 1 ||
+		!candidate->up || candidate->misconfigured || candidate->writing ||
+		candidate->disk.has_stray || candidate->disk.confirmed.term != term ||
+		is_known_to_a_third(world, voter, candidate, term))
+		return;
+	damage_packets_of(world, candidate);
+	host_crash(world, candidate, true, false, 0);
+	if (!disk_roll_back_before(world, candidate, term, further))
+		return;
+	world_cover(world, COVER_AIMED_ROLL_BACK);
+	mend_way_out(world, candidate);
+	for (i = 0; i < world->count; i++)
+	{
+		if (i != voter->id && i != candidate->id)
+			cut_for(world, i, candidate->id, 2 * SIM_S);
+	}
+	voter->crash_step = CRASH_BEFORE_SEND;
+	voter->lose_at_crash = true;
+	voter->declare_new_at_crash = false;
+}
 
 /* Its vote for another is on disk, and nobody knows of it yet. */
 void
@@ -671,6 +760,9 @@ faults_vote_durable(World *world, Host *host)
 		CRASH_WHILE_SENDING, CRASH_AFTER_SENDING, CRASH_AFTER_SENDING
 	};
 
+	if (!world->is_quiet &&
+		sim_chance(&world->fault_random, world->options.roll_back_ppm))
+		roll_back_candidate(world, host);
 	if (!sim_chance(&world->fault_random, world->options.grant_crash_ppm))
 		return;
 	world_cover(world, COVER_AIMED_GRANT_CRASH);
@@ -694,15 +786,6 @@ faults_loss_unwritten(World *world, Host *host)
 {
 	if (!world->is_quiet && sim_chance(&world->fault_random, 500000))
 		host->crash_step = CRASH_AFTER_SENDING;
-}
-
-static void
-cut_for(World *world, int32_t from, int32_t to, uint64_t length_ns)
-{
-	Mend	   *mend = new_mend(world, 2, length_ns);
-
-	add_pair(world, mend, from, to);
-	start_mend(world, mend, 0);
 }
 
 /* A message has left the core, and perhaps the host. */

@@ -9,9 +9,10 @@
  * election safety (invariants.c says which), and no others:
  *
  *	1.	A rolled-back record that nothing shows: only found out when a peer
- *		tells.  If the node votes in a term that it had known, acknowledges
- *		below such a term, votes inside a promise that it made, or reports
- *		such a term to one that recovers, before it is told.
+ *		tells.  If the node, before it is told, votes in a term that it had
+ *		known, acknowledges below such a term, or votes inside a promise that
+ *		it made; or if its report of such a term decides a recovery whose node
+ *		has not heard either, by then, that the reporter's state is lost.
  *	2.	An operator has a state forgotten and the jump of 1000 terms from what
  *		the node has heard of does not lead above all terms that exist.
  *
@@ -182,6 +183,25 @@ ghost_state_lost(World *world, Host *host)
 		world_cover(world, COVER_LOST_IN_BIRTH);
 }
 
+/*
+ * A node recovers, or is born, in that term: has it been misled by the report
+ * of a node whose record was an old one, which neither of them knows?
+ */
+static void
+note_recovery(World *world, const Host *host, uint64_t term)
+{
+	const LowReport *counted = host->ghost.counted;
+	int32_t		i;
+
+	for (i = 0; i < world->count; i++)
+	{
+		if (counted[i].session == 0 || term >= counted[i].known_term)
+			continue;
+		world_cover(world, COVER_ROLLBACK_USED);
+		ghost_end_claims(world, "a recovery rests on the report of an old state that came up");
+	}
+}
+
 static bool
 is_forgetting(const Host *host, const RaftDurable *record)
 {
@@ -206,9 +226,13 @@ ghost_record_durable(World *world, Host *host)
 			ghost_end_claims(world, "a state was forgotten, and the jump led to a term that exists");
 		}
 	}
-	else if (host->view.standing == RAFT_AMNESIAC &&
+	else if (host->view.standing != RAFT_MEMBER &&
 			 record->standing == RAFT_MEMBER)
-		world_cover(world, COVER_RECOVERED_BY_ASKING);
+	{
+		if (host->view.standing == RAFT_AMNESIAC)
+			world_cover(world, COVER_RECOVERED_BY_ASKING);
+		note_recovery(world, host, record->term);
+	}
 
 	if (host->view.standing == RAFT_READY && record->standing == RAFT_MEMBER)
 	{
@@ -285,6 +309,74 @@ note_promise(World *world, Host *host, const RaftMessage *ack)
 		ghost->promise_local_ns = local_ns;
 }
 
+/* This host, whose record is an old one, reports it in good faith. */
+static void
+note_low_report(Host *host)
+{
+	Ghost	   *ghost = &host->ghost;
+	LowReport  *report = &ghost->low_reports[(ghost->low_report_count - 1) % SIM_HISTORY];
+
+	if (ghost->low_report_count == 0 || report->session != host->config.session)
+		report = &ghost->low_reports[ghost->low_report_count++ % SIM_HISTORY];
+	report->session = host->config.session;
+	report->known_term = ghost->lost_term;
+}
+
+/* The term that the sender of that report should have known; 0: no other. */
+static uint64_t
+term_held_back(const World *world, const RaftMessage *message)
+{
+	const LowReport *reports = world->hosts[message->from].ghost.low_reports;
+	int			i;
+
+	for (i = 0; i < SIM_HISTORY; i++)
+	{
+		if (reports[i].session == message->from_session &&
+			reports[i].known_term > message->term)
+			return reports[i].known_term;
+	}
+	return 0;
+}
+
+void
+ghost_note_start(World *world, Host *host)
+{
+	host->ghost.ended_term = 0;
+	memset(host->ghost.counted, 0, (size_t) world->count * sizeof(LowReport));
+}
+
+/*
+ * The core has taken that message, and nothing has come of it yet.  A report
+ * counts until its sender says that its state is lost, or starts anew.
+ */
+void
+ghost_note_received(World *world, Host *host, const RaftMessage *message)
+{
+	LowReport  *counted;
+
+	if (!host->up || host->misconfigured || message->stranger ||
+		message->from < 0 || message->from >= world->count)
+		return;
+	counted = &host->ghost.counted[message->from];
+	if (counted->session != 0 &&
+		(message->standing == RAFT_AMNESIAC ||
+		 message->from_session != counted->session))
+	{
+		world_cover(world, COVER_ROLLBACK_TAKEN_BACK);
+		counted->session = 0;
+	}
+	if (message->type == RAFT_MESSAGE_TERM_REPORT &&
+		message->standing != RAFT_AMNESIAC &&
+		message->nonce == host->config.session &&
+		host->view.standing != RAFT_MEMBER)
+	{
+		counted->known_term = term_held_back(world, message);
+		counted->session = counted->known_term == 0 ? 0 : message->from_session;
+		if (counted->known_term != 0)
+			world_cover(world, COVER_ROLLBACK_REPORTED);
+	}
+}
+
 static void
 cover_refusal(World *world, RaftRefusal refusal)
 {
@@ -348,6 +440,8 @@ ghost_note_message(World *world, Host *host, const RaftMessage *message)
 		case RAFT_MESSAGE_TERM_REPORT:
 			if (message->standing == RAFT_AMNESIAC)
 				world_cover(world, COVER_AMNESIAC_REPORTED);
+			else if (ghost->rolled_back && message->term < ghost->lost_term)
+				note_low_report(host);
 			break;
 		case RAFT_MESSAGE_PRE_VOTE:
 		case RAFT_MESSAGE_VOTE:

@@ -517,6 +517,7 @@ receive_one(World *world, Host *host)
 	int32_t		room = (int32_t) world->options.queue_room;
 	const RaftMessage *message = &host->inbox[host->inbox_first];
 	RaftView	before = host->view;
+	RaftResult	result;
 
 	host->inbox_first = (host->inbox_first + 1) % room;
 	host->inbox_count--;
@@ -535,9 +536,12 @@ receive_one(World *world, Host *host)
 		message->type == RAFT_MESSAGE_HEARTBEAT_ACK &&
 		before.lease_term != 0 && before.lease_end_ns <= host->entry_local_ns)
 		world_cover(world, COVER_ACK_AFTER_LAPSE);
-	if (raft_receive(host->raft, message, host->entry_local_ns,
-					 sim_random(&host->draws)) == RAFT_NOT_DRAINED)
+	result = raft_receive(host->raft, message, host->entry_local_ns,
+						  sim_random(&host->draws));
+	if (result == RAFT_NOT_DRAINED)
 		invariants_fail(world, 4, host, "the core was not drained");
+	if (result == RAFT_OK)
+		ghost_note_received(world, host, message);
 	carry_out(world, host);
 	invariants_check_told(world, host, message, &before);
 	ghost_cover_entry(world, host, message, &before);
@@ -790,7 +794,7 @@ host_start(World *world, Host *host)
 	host->receiver_paused_ns = 0;
 	host->last_words_term = 0;
 	host->lose_ack = false;
-	host->ghost.ended_term = 0;
+	ghost_note_start(world, host);
 	memset(host->sequences, 0, sizeof(host->sequences));
 	memset(host->stranger_ns, 0, sizeof(host->stranger_ns));
 	memset(host->last_words, 0, (size_t) world->count * sizeof(LastWords));

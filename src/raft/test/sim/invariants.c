@@ -267,13 +267,6 @@ invariants_check_message(World *world, Host *host, const RaftMessage *message)
 			if (host->ghost.lead_term != message->subject_term)
 				invariants_fail(world, 10, host, "it resigns what it did not lead");
 			break;
-		case RAFT_MESSAGE_TERM_REPORT:
-			if (host->ghost.rolled_back && message->term < host->ghost.lost_term)
-			{
-				world_cover(world, COVER_ROLLBACK_STRUCK);
-				ghost_end_claims(world, "an old state came up and was reported");
-			}
-			break;
 		default:
 			break;
 	}

@@ -39,8 +39,8 @@ static const OptionName option_names[] = {
 	OPTION(handover_crash_ppm), OPTION(lease_edge_ppm),
 	OPTION(promise_edge_ppm), OPTION(ack_loss_ppm), OPTION(wipe_ppm),
 	OPTION(first_ack_ppm), OPTION(read_percent),
-	OPTION(read_pause_ppm), OPTION(early_ticks), OPTION(liveness),
-	OPTION(ignored),
+	OPTION(read_pause_ppm), OPTION(early_ticks), OPTION(roll_back_ppm),
+	OPTION(liveness), OPTION(ignored),
 };
 
 #define OPTION_COUNT (sizeof(option_names) / sizeof(option_names[0]))
@@ -211,6 +211,7 @@ options_draw(SimOptions *options, uint64_t seed)
 							 INT64_C(1) << FAULT_MISCONFIGURE);
 	options->read_percent = between(random, 5, 200);
 	options->read_pause_ppm = perhaps(random, 10000, 500000);
+	options->roll_back_ppm = one_in(random, 3) ? between(random, 100000, 900000) : 0;
 	options->liveness = 1;
 }
 

@@ -187,6 +187,9 @@ typedef struct SimOptions
 	int64_t		read_pause_ppm; /* readers pause between load and clock */
 	int64_t		early_ticks;	/* tick also when nothing is due, and expect
 								 * nothing of it (I11) */
+	int64_t		roll_back_ppm;	/* lose a voter's state with its fresh vote,
+								 * and roll its candidate back to before its
+								 * candidacy, of which nobody else knows */
 	int64_t		liveness;		/* have a liveness phase */
 	int64_t		ignored;		/* bit for each invariant not to be checked */
 } SimOptions;
@@ -284,6 +287,9 @@ typedef enum Coverage
 	COVER_RECOVERED_BY_ASKING,
 	COVER_STATE_FORGOTTEN,
 	COVER_ROLLBACK_STRUCK,
+	COVER_ROLLBACK_REPORTED,
+	COVER_ROLLBACK_TAKEN_BACK,
+	COVER_ROLLBACK_USED,
 	COVER_FORGOT_TOO_LOW,
 
 	/* Birth. */
@@ -337,6 +343,7 @@ typedef enum Coverage
 	COVER_AIMED_FIRST_ACK,
 	COVER_AIMED_ACK_LOSS,
 	COVER_AIMED_WIPE,
+	COVER_AIMED_ROLL_BACK,
 
 	/* Liveness. */
 	COVER_LIVE_CORE,
@@ -422,6 +429,13 @@ typedef struct Cell
 
 #define SIM_HISTORY			8
 
+/* A session in which a node reported a term below one that it had known. */
+typedef struct LowReport
+{
+	uint64_t	session;		/* 0: none */
+	uint64_t	known_term;		/* that it should have known of */
+} LowReport;
+
 typedef enum DiskContent
 {
 	DISK_EMPTY = 0,				/* no file */
@@ -470,6 +484,10 @@ typedef struct Ghost
 	uint64_t	lost_voted_term;	/* the same, as of the last loss of state */
 	uint64_t	lost_term;		/* greatest ever durable, as of that loss */
 	bool		rolled_back;	/* holds an old record, and nobody has told */
+	LowReport	low_reports[SIM_HISTORY];	/* its own, of several sessions */
+	uint32_t	low_report_count;
+	LowReport  *counted;		/* by peer: the low report of it that this
+								 * life, asking for terms, may count */
 	bool		has_lost;		/* its state, or its standing, at least once */
 	uint64_t	ended_term;		/* newest whose lease its ticker has lowered */
 	uint64_t	request_nonce;	/* of its latest request for a (pre-)vote */
@@ -716,6 +734,8 @@ extern void disk_crash(World *world, Host *host, bool was_writing);
 extern void disk_lose(World *world, Host *host, bool declared_new);
 extern void disk_copy(World *world, Host *host);
 extern bool disk_roll_back(World *world, Host *host);
+extern bool disk_roll_back_before(World *world, Host *host, uint64_t term,
+								  uint32_t further);
 extern bool disk_has_keeper(const World *world, const Host *but);
 
 /* links.c */
@@ -753,6 +773,9 @@ extern void ghost_record_durable(World *world, Host *host);
 extern void ghost_note_message(World *world, Host *host,
 							   const RaftMessage *message);
 extern void ghost_note_last_words(World *world, Host *host);
+extern void ghost_note_start(World *world, Host *host);
+extern void ghost_note_received(World *world, Host *host,
+								const RaftMessage *message);
 extern void ghost_end_claims(World *world, const char *why);
 extern void ghost_cover_entry(World *world, Host *host,
 							  const RaftMessage *message,

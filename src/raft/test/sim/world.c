@@ -296,6 +296,7 @@ build_host(World *world, Host *host, int32_t id)
 	host->outbox = allocate(room, sizeof(RaftMessage));
 	host->last_words = allocate((size_t) world->count, sizeof(LastWords));
 	host->ghost.promised_ns = allocate((size_t) world->count, sizeof(uint64_t));
+	host->ghost.counted = allocate((size_t) world->count, sizeof(LowReport));
 	host->ghost.promised_to = RAFT_NO_NODE;
 	host->buffer_first = host->buffer_last = SIM_NO_PACKET;
 	host->draws = sim_random(&world->session_random);
@@ -374,6 +375,7 @@ world_clear(World *world)
 		free(host->outbox);
 		free(host->last_words);
 		free(host->ghost.promised_ns);
+		free(host->ghost.counted);
 	}
 	for (m = 0; m < world->mend_count; m++)
 		free(world->mends[m].pairs);
