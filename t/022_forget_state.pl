@@ -90,6 +90,18 @@ $cluster->wait_for_log(
 	1,
 	qr/LOG:  node 1, which had lost its state, takes part again in term \d+ after \d+\.\d s: forgetting was requested\n/,
 	$from);
+
+# And the history, with who asked
+my $history = $cluster->records(
+	1,
+	q{SELECT reason, requested_by FROM pg_leader_history
+	  WHERE reason LIKE '%forgetting%'});
+like(
+	join('; ', map { $_->{reason} } @$history),
+	qr/^(forgetting of the lost state requested; )+takes part again: forgetting was requested$/,
+	'the history tells of both');
+is(scalar(grep { ($_->{requested_by} // '') !~ /^user "/ } @$history),
+	0, 'and who asked');
 pass('it says how that came about');
 
 # Now the other one, whom nobody told to forget, has two to ask who both know
