@@ -11,6 +11,7 @@
  */
 #include "postgres_fe.h"
 
+#include "ctl_config.h"
 #include "ctl_servers.h"
 #include "pqexpbuffer.h"
 
@@ -197,6 +198,36 @@ make_list(CtlServers *servers, const char *host, const char *hostaddr,
 	return servers->list != NULL;
 }
 
+/* The servers of a configuration file; false with a message if that fails. */
+static bool
+add_config(PQconninfoOption *options, const char *path, char **error)
+{
+	CtlConfigServers servers;
+
+	if (value_of(options, "host") || value_of(options, "hostaddr") ||
+		value_of(options, "port"))
+	{
+		*error = pg_strdup("a configuration file names all servers, so hosts and ports cannot be given");
+		return false;
+	}
+	if (!ctl_config_read(path, &servers, error))
+		return false;
+	set_unless_given(options, "host", servers.hosts);
+	set_unless_given(options, "port", servers.ports);
+
+	/* The scripts' superuser, and where they create the extension. */
+	if (!value_of(options, "service") && !getenv("PGSERVICE"))
+	{
+		if (!getenv("PGDATABASE"))
+			set_unless_given(options, "dbname", "postgres");
+		if (!getenv("PGUSER"))
+			set_unless_given(options, "user", "postgres");
+	}
+	pg_free(servers.hosts);
+	pg_free(servers.ports);
+	return true;
+}
+
 /* What was said explicitly; NULL with a message if it cannot be understood. */
 static PQconninfoOption *
 read_explicit(const CtlConnectionArguments *arguments, char **error)
@@ -220,6 +251,11 @@ read_explicit(const CtlConnectionArguments *arguments, char **error)
 	set_unless_given(options, "host", arguments->host);
 	set_unless_given(options, "port", arguments->port);
 	set_unless_given(options, "user", arguments->user);
+	if (arguments->config && !add_config(options, arguments->config, error))
+	{
+		PQconninfoFree(options);
+		return NULL;
+	}
 	return options;
 }
 

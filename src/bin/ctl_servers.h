@@ -40,6 +40,8 @@ typedef struct CtlConnectionArguments
 	const char *host;			/* may be a list, as port */
 	const char *port;
 	const char *user;
+	const char *config;			/* a file of the scripts that names the
+								 * servers */
 } CtlConnectionArguments;
 
 extern bool ctl_servers_is_connection_string(const char *text);

@@ -102,6 +102,7 @@ print_help(const char *program)
 	printf("  -V, --version              output version information, then exit\n");
 	printf("  -?, --help                 show this help, then exit\n");
 	printf("\nConnection options:\n");
+	printf("      --config=FILE          the servers of a file like config/pg_leader.config\n");
 	printf("  -d, --dbname=DBNAME        a database, or a connection string of all nodes:\n"
 		   "                             \"host=db0,db1,db2 dbname=postgres\"\n");
 	printf("  -h, --host=HOSTS           server hosts or socket directories, with commas\n");
@@ -204,9 +205,10 @@ read_options(int argc, char **argv, const char *program, Arguments *arguments)
 	enum
 	{
 		OPTION_JSON = 1000, OPTION_TIMEOUT, OPTION_WATCH, OPTION_FOR, OPTION_YES,
-		OPTION_NODE, OPTION_LIMIT
+		OPTION_NODE, OPTION_LIMIT, OPTION_CONFIG
 	};
 	static const struct option options[] = {
+		{"config", required_argument, NULL, OPTION_CONFIG},
 		{"dbname", required_argument, NULL, 'd'},
 		{"for", required_argument, NULL, OPTION_FOR},
 		{"help", no_argument, NULL, '?'},
@@ -248,6 +250,9 @@ read_options(int argc, char **argv, const char *program, Arguments *arguments)
 			case 't':
 				arguments->limit_s = require_seconds(program, "-t/--node-timeout",
 													 optarg, 0.01);
+				break;
+			case OPTION_CONFIG:
+				arguments->connection.config = optarg;
 				break;
 			case OPTION_JSON:
 				arguments->json = true;
