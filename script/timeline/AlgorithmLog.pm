@@ -150,7 +150,7 @@ sub _read_file
 	}
 
 	my (@events, @broken, @others);
-	my $inside = 0;
+	my ($alone, $inside) = (0, 0);
 	while (my $line = <$file>)
 	{
 		# A writer ends each line; one without an end was cut.
@@ -170,6 +170,7 @@ sub _read_file
 		{
 			push @others, $.;
 		}
+		$alone  ||= $line =~ /^$begin/;
 		$inside ||= $line =~ /\S.*$begin/;
 	}
 	die qq(could not read file "$name": $!\n) if $file->error;
@@ -177,7 +178,7 @@ sub _read_file
 
 	# In a server log there are other lines.  In a file of its own there are
 	# none, but for the rests of lines.
-	push @broken, @others unless $inside;
+	push @broken, @others if $alone && !$inside;
 	return (\@events, [ sort { $a <=> $b } @broken ]);
 }
 

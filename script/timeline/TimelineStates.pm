@@ -68,7 +68,7 @@ sub _end_between
 	my ($last, $next, $losses, $is_up, $nodes) = @_;
 
 	my $restarts = $next && $next->{event} eq 'start';
-	my ($end, $found_last, %by);
+	my ($end, $last_words, $found_last, %by);
 	foreach my $loss (@$losses)
 	{
 		my ($found, $heard, $by) = @$loss;
@@ -80,11 +80,13 @@ sub _end_between
 		# Soon afterwards it wrote something: it was cut off, but lives.
 		next
 		  if $next && !$restarts && $next->{at} - $found < $found - $heard;
+		$last_words //= $heard if $found == $heard;
 		$by{$by}    = 1;
 		$end        = $heard if !defined $end        || $end < $heard;
 		$found_last = $found if !defined $found_last || $found_last < $found;
 	}
 	return unless defined $end;
+	$end = $last_words if defined $last_words;
 
 	# Without a restart it may be that only some do not hear it.
 	if (!$restarts)
@@ -195,8 +197,8 @@ sub follow
 	my $begin = $events->[0]{at};
 	my $end   = $events->[-1]{at};
 
-	my (%state, %spells, %lease, @changes, @reigns,
-		%reign, %since,  %lost,  @contacts);
+	my (%state, %spells, %lease,    @changes, @reigns,
+		%reign, %lost,   @contacts, %candidacy);
 
 	# Before a node's first line, that line tells.
 	foreach my $node (@nodes)
@@ -254,6 +256,7 @@ sub follow
 		my ($node, $term, $at, $of, $what) =
 		  @{$event}{qw(node term at of event)};
 		push @changes, [];
+		$candidacy{$node}{$term} //= $at if $event->{role} eq 'candidate';
 
 		if ($what eq 'end' || $what eq 'stop')
 		{
@@ -283,11 +286,15 @@ sub follow
 			if ($lease{$node} && !$reign{$node})
 			{
 				# Whoever led before has no lease any more, and perhaps does
-				# not know yet.
+				# not know yet.  Its voters were free when the candidacy
+				# began.
 				foreach my $other (keys %reign)
 				{
 					next if $reign{$other}{term} >= $term;
-					$end_reign->($other, $at);
+					my $lapsed = $candidacy{$node}{$term} // $at;
+					$lapsed = $reign{$other}{from}
+					  if $lapsed < $reign{$other}{from};
+					$end_reign->($other, $lapsed);
 					$lease{$other} = 0;
 					$enter->(
 						$other, 'elected',
@@ -304,8 +311,14 @@ sub follow
 			}
 		}
 		$end_reign->($node, $at) unless $lease{$node};
+
+		# Of one that resigns, a line may tell the role of before, but no
+		# leader any more.
+		my $role = $event->{role};
+		$role = 'follower'
+		  if $what eq 'leader' && $event->{leader} < 0 && $role eq 'leader';
 		$enter->(
-			$node, _state(@{$event}{qw(role leader)}, $lease{$node}),
+			$node, _state($role, $event->{leader}, $lease{$node}),
 			$term, $at);
 
 		if ($what eq 'peer')

@@ -230,10 +230,8 @@ my %words = (
 			$of->{request} eq 'transfer' ? "hand over to node $of->{argument}"
 		  : $of->{request} eq 'step_down' ? 'step down'
 		  :                                 $of->{request} =~ tr/_/ /r;
-		return
-			"is told to $what"
-		  . ($of->{requested_by} eq '' ? '' : " by $of->{requested_by}")
-		  . ": $of->{result}";
+		return "is told to $what ($of->{result})"
+		  . ($of->{requested_by} eq '' ? '' : " by $of->{requested_by}");
 	},
 	lost => sub { 'could not log ' . _count($_[1]{count}, 'event') . ' here' }
 );

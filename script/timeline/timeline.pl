@@ -104,6 +104,9 @@ sub time_of
 my %options;
 {
 	my @problems;
+	# Its value is behind "=", or it has none: what follows is a log, and not to be
+	# written over.
+	@ARGV = map { $_ eq '--svg' ? '--svg=' : $_ } @ARGV;
 	local $SIG{__WARN__} = sub { push @problems, lcfirst $_[0] };
 	GetOptionsFromArray(
 		\@ARGV, \%options, 'svg:s', 'from=s',
@@ -125,6 +128,14 @@ if (defined $options{width}
 		|| $options{width} < (defined $options{svg} ? 400 : 40)))
 {
 	usage(qq("$options{width}" is no width));
+}
+
+foreach my $log (@ARGV)
+{
+	my @log     = stat $log                 or next;
+	my @picture = stat($options{svg} // '') or next;
+	usage(qq("$log" is a log, and would be overwritten))
+	  if "@log[0, 1]" eq "@picture[0, 1]";
 }
 
 my ($events, $broken, $remarks);
