@@ -609,6 +609,28 @@ unlike(
 	qr/last sign of life/,
 	'who is heard by others lives');
 
+# One that is frozen for so short a time that nobody lost it, is a leader without
+# a lease as soon as the voters of the next one were free; however many follow.
+my @next = (
+	line(
+		2, 6950, 4, 'candidate', -1,
+		'role old_role=follower reason="election timeout"'),
+	line(
+		2, 6960, 4, 'leader', 2,
+		'role old_role=candidate reason="elected by a majority"'),
+	line(
+		2, 6970, 4, 'leader', 2,
+		'lease state=begun until=' . (3000 * 1e9 + 7800 * 1e6)));
+$out = text_of(
+	$logs[0],
+	file_of(@{ $nodes[1] }[ 0 .. $#{ $nodes[1] } - 1 ]),
+	file_of(@{ $nodes[2] }[ 0 .. $#{ $nodes[2] } - 1 ], @next));
+like(
+	$out,
+	qr/^ +2 +0 +\+0\.103 +\+6\.202 .*\n +3 +1 +\+6\.205 +\+6\.950 .*\n +4 +2 +\+6\.970 /m,
+	'a leadership is over when the next candidacy begins');
+like($out, qr/^ *\+6\.970000 +4   E  E \[L\]/m, 'whether it knows or not');
+
 # Last words of a node that ends.
 my @resignation = (
 	line(

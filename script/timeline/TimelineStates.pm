@@ -288,7 +288,7 @@ sub follow
 				# Whoever led before has no lease any more, and perhaps does
 				# not know yet.  Its voters were free when the candidacy
 				# began.
-				foreach my $other (keys %reign)
+				foreach my $other (sort { $a <=> $b } keys %reign)
 				{
 					next if $reign{$other}{term} >= $term;
 					my $lapsed = $candidacy{$node}{$term} // $at;
@@ -297,8 +297,7 @@ sub follow
 					$end_reign->($other, $lapsed);
 					$lease{$other} = 0;
 					$enter->(
-						$other, 'elected',
-						$reign{$other}{term} // $spells{$other}[-1]{term}, $at
+						$other, 'elected', $spells{$other}[-1]{term}, $at
 					) if $state{$other} eq 'leader';
 				}
 				$reign{$node} = {
