@@ -7,6 +7,7 @@
 #	core	make check-core
 #	demo	make demo
 #	check	make check, make soak
+#	stand	make check-stand, and the test stand
 #	lint	make lint, make format
 #
 # What is needed is probed as a program, header or module, not as a package, so
@@ -83,6 +84,14 @@ need_set()
 			need_set demo
 			need libipc-run-perl "PostgreSQL's TAP test modules" has_perl IPC::Run
 			;;
+		stand)
+			need_set check
+			need iproute2 "makes network namespaces" has_command ip
+			need util-linux "runs tests in a namespace of their own" has_command unshare
+			need iptables "drops packets (ebtables), rejects them" has_command ebtables
+			need iptables "drops packets (ebtables), rejects them" has_command iptables
+			need nftables "loses packets by chance" has_command nft
+			;;
 		lint)
 			need_set core
 			need_set build
@@ -147,7 +156,7 @@ install_missing()
 	echo "Installed."
 }
 
-[ $# -gt 0 ] || die "say which set of packages: build, core, demo, check, lint"
+[ $# -gt 0 ] || die "say which set of packages: build, core, demo, check, stand, lint"
 [ "$PG_CONFIG" = pg_config ] || "$PG_CONFIG" --version >/dev/null ||
 	die "PG_CONFIG=$PG_CONFIG cannot be run"
 

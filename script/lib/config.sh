@@ -176,10 +176,10 @@ check_cluster()
 
 check_names()
 {
-	[[ $PGLD_BRIDGE =~ ^[A-Za-z][A-Za-z0-9_-]{0,14}$ ]] ||
-		die "$config_file: PGLD_BRIDGE is \"$PGLD_BRIDGE\", but has to be a letter and up to 14 letters, digits, \"-\" or \"_\""
-	[[ $PGLD_INTERFACE_PREFIX =~ ^[A-Za-z]([A-Za-z0-9_-]{0,10}[A-Za-z_-])?$ ]] ||
-		die "$config_file: PGLD_INTERFACE_PREFIX is \"$PGLD_INTERFACE_PREFIX\", but has to be a letter and up to 11 letters, digits, \"-\" or \"_\", without a digit at its end"
+	[[ $PGLD_BRIDGE =~ ^[A-Za-z][A-Za-z0-9_]{0,14}$ ]] ||
+		die "$config_file: PGLD_BRIDGE is \"$PGLD_BRIDGE\", but has to be a letter and up to 14 letters, digits or \"_\""
+	[[ $PGLD_INTERFACE_PREFIX =~ ^[A-Za-z]([A-Za-z0-9_]{0,10}[A-Za-z_])?$ ]] ||
+		die "$config_file: PGLD_INTERFACE_PREFIX is \"$PGLD_INTERFACE_PREFIX\", but has to be a letter and up to 11 letters, digits or \"_\", without a digit at its end"
 	[[ $PGLD_BRIDGE =~ ^"$PGLD_INTERFACE_PREFIX"[0-9]+$ ]] &&
 		die "$config_file: PGLD_BRIDGE is \"$PGLD_BRIDGE\", but that is a name for the interface of a node"
 	return 0

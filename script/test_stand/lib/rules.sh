@@ -1,0 +1,196 @@
+# rules.sh: what keeps packets from crossing the stand (to source).
+#
+#	cut		ebtables drops the packets, in a chain of the stand's own to which
+#			FORWARD sends what comes from the nodes' interfaces
+#	reject	iptables, in the namespace of the sender, answers with an ICMP error
+#	loss	nft drops some of the packets, by chance, in a table of its own
+#	unplug	the node's interface is down
+#
+# A cut drops IPv4 and lets ARP pass: answers to the other node's ARP requests
+# are not packets from one to the other, as one understands it.
+# shellcheck shell=bash
+# shellcheck source=script/test_stand/lib/stand.sh
+. "$(dirname "${BASH_SOURCE[0]}")/stand.sh"
+
+# --- the chain ----------------------------------------------------------------
+
+# The legacy ebtables locks only if told to, and both kinds know how.
+filter()
+{
+	ebtables --concurrent "$@"
+}
+
+has_chain()
+{
+	filter -L "$PGLD_BRIDGE" >/dev/null 2>&1
+}
+
+make_chain()
+{
+	filter -N "$PGLD_BRIDGE" -P RETURN &&
+		filter -I FORWARD 1 -i "$PGLD_INTERFACE_PREFIX+" -j "$PGLD_BRIDGE"
+}
+
+# remove_chain PREFIX
+remove_chain()
+{
+	has_chain || return 0
+	[ -z "$1" ] || filter -D FORWARD -i "$1+" -j "$PGLD_BRIDGE" 2>/dev/null || true
+	filter -F "$PGLD_BRIDGE"
+	filter -X "$PGLD_BRIDGE"
+}
+
+# --- cuts ---------------------------------------------------------------------
+
+# All cuts: "ONE ANOTHER PACKETS BYTES".
+list_cuts()
+{
+	filter -L "$PGLD_BRIDGE" --Lc |
+		sed -nE "s/^-p IPv4 -i $PGLD_INTERFACE_PREFIX([0-9]+) -o $PGLD_INTERFACE_PREFIX([0-9]+) -j DROP ?,? ?pcnt = ([0-9]+) -- bcnt = ([0-9]+).*/\1 \2 \3 \4/p"
+}
+
+cut_rule()
+{
+	filter "$1" "$PGLD_BRIDGE" -p IPv4 -i "$(node_name "$2")" -o "$(node_name "$3")" -j DROP || return 2
+}
+
+# cut ONE ANOTHER, mend ONE ANOTHER: status 1 if there is nothing to do, 2 if it
+# cannot be done.
+cut()
+{
+	! list_cuts | grep -q "^$1 $2 " || return 1
+	cut_rule -A "$1" "$2"
+}
+
+mend()
+{
+	list_cuts | grep -q "^$1 $2 " || return 1
+	cut_rule -D "$1" "$2"
+}
+
+# --- rejections ---------------------------------------------------------------
+
+list_rejections()
+{
+	local id
+	command -v iptables >/dev/null || return 0
+	for ((id = 0; id < N_NODES; id++)); do
+		in_node "$id" iptables -w -nvxL OUTPUT 2>/dev/null |
+			awk -v one="$id" -v network="$NETWORK." '
+				$3 == "REJECT" {
+					destination = $9
+					sub(/\/32$/, "", destination)
+					if (index(destination, network) == 1)
+						print one, substr(destination, length(network) + 1) - 10, $1, $2
+				}'
+	done
+}
+
+# reject_rule -A | -D ONE ANOTHER
+reject_rule()
+{
+	in_node "$2" iptables -w "$1" OUTPUT -d "${node_address[$3]}" -j REJECT --reject-with icmp-host-prohibited || return 2
+}
+
+reject()
+{
+	! list_rejections | grep -q "^$1 $2 " || return 1
+	reject_rule -A "$1" "$2"
+}
+
+unreject()
+{
+	list_rejections | grep -q "^$1 $2 " || return 1
+	reject_rule -D "$1" "$2"
+}
+
+# --- loss ---------------------------------------------------------------------
+
+has_loss_table()
+{
+	command -v nft >/dev/null && nft list table bridge "$PGLD_BRIDGE" >/dev/null 2>&1
+}
+
+remove_loss_table()
+{
+	! has_loss_table || nft delete table bridge "$PGLD_BRIDGE"
+}
+
+# All losses: "ONE ANOTHER PACKETS BYTES PERCENT HANDLE".
+list_losses()
+{
+	has_loss_table || return 0
+	nft -a list chain bridge "$PGLD_BRIDGE" loss |
+		sed -nE 's/.* counter packets ([0-9]+) bytes ([0-9]+) drop comment "loss ([0-9]+) ([0-9]+) ([0-9]+)" # handle ([0-9]+)$/\3 \4 \1 \2 \5 \6/p'
+}
+
+# set_loss ONE ANOTHER PERCENT: 0 ends it.  Prints what keeps the kernel from it.
+set_loss()
+{
+	local one=$1 another=$2 percent=$3 handle
+	list_losses | while read -r from to _ _ _ handle; do
+		if [ "$from $to" = "$one $another" ]; then
+			nft delete rule bridge "$PGLD_BRIDGE" loss handle "$handle"
+		fi
+	done
+	[ "$percent" -gt 0 ] || return 0
+	{
+		nft add table bridge "$PGLD_BRIDGE" &&
+			nft "add chain bridge $PGLD_BRIDGE loss { type filter hook forward priority -300; }" &&
+			nft "add rule bridge $PGLD_BRIDGE loss iifname \"$(node_name "$one")\" oifname \"$(node_name "$another")\" \
+				ether type ip numgen random mod 100 < $percent counter drop comment \"loss $one $another $percent\""
+	} 2>&1
+}
+
+# --- plugs --------------------------------------------------------------------
+
+is_plugged()
+{
+	[[ $(ip -n "$(node_name "$1")" -o link show dev eth0) =~ [\<,]UP[,\>] ]]
+}
+
+# plug ID up | down: status 1 if it is so already.
+plug()
+{
+	if is_plugged "$1"; then
+		[ "$2" = down ] || return 1
+	else
+		[ "$2" = up ] || return 1
+	fi
+	ip -n "$(node_name "$1")" link set dev eth0 "$2"
+}
+
+# --- all of them --------------------------------------------------------------
+
+flush_rules()
+{
+	local id
+	filter -F "$PGLD_BRIDGE"
+	remove_loss_table
+	for ((id = 0; id < N_NODES; id++)); do
+		plug "$id" up || true
+		! command -v iptables >/dev/null || in_node "$id" iptables -w -F OUTPUT
+	done
+}
+
+# Fills blocked with "ONE ANOTHER" for every way that packets cannot go.
+# shellcheck disable=SC2034 # for those who source this file
+declare -A blocked=()
+# shellcheck disable=SC2034 # for those who source this file
+find_blocked()
+{
+	local one another unplugged=()
+	blocked=()
+	while read -r one another _; do
+		blocked[$one $another]=1
+	done < <(list_cuts && list_rejections)
+	for ((one = 0; one < N_NODES; one++)); do
+		is_plugged "$one" || unplugged+=("$one")
+	done
+	for one in "${unplugged[@]}"; do
+		for ((another = 0; another < N_NODES; another++)); do
+			blocked[$one $another]=1
+			blocked[$another $one]=1
+		done
+	done
+}
