@@ -34,6 +34,8 @@
 #:   make explore         every interleaving of small clusters; BOUNDS=big for larger
 #:                        ones, BOUNDS=planted to see each run catch a planted bug
 #:   make mutants         break the code on purpose, 40 ways and more: who notices?
+#:   make replay          feed the core what algorithm logs of real servers say that it
+#:                        was given, and compare: LOG=file or LOG='file file ...'
 #:   make coverage        lines and branches of the core that the unit tests reach
 #:
 #: Change
@@ -77,7 +79,7 @@ DEV = script/dev
 # and perhaps not installed yet; "check" among others - each goal gets a make
 # of its own, in order; anything else - PGXS.
 OUR_GOALS = bench check check-core coverage demo explore failover format help idle lint \
-	mutants sim soak
+	mutants replay sim soak
 GOALS := $(or $(MAKECMDGOALS),all)
 .DEFAULT_GOAL := all
 .PHONY: $(OUR_GOALS)
@@ -162,6 +164,10 @@ explore:
 mutants:
 	@$(DEV)/install_packages.sh check
 	@$(DEV)/mutants.sh
+
+replay:
+	@$(DEV)/install_packages.sh core
+	@$(DEV)/replay.sh $(LOG)
 
 sim:
 	@$(DEV)/install_packages.sh core

@@ -180,6 +180,17 @@ event_log_put_control(const ControlCall *call)
 	put_event();
 }
 
+void
+event_log_put_peer(int32 peer_id, bool lost, uint64 silent_ns)
+{
+	begin_event(LOG_EVENT_PEER);
+	memset(&event.of.state, 0, sizeof(event.of.state));
+	event.of.state.peer = peer_id;
+	event.of.state.begun = lost;
+	event.of.state.silent_ns = silent_ns;
+	put_event();
+}
+
 /*
  * Entries into the core
  */

@@ -43,6 +43,7 @@ extern void event_log_put_ready(const RaftDurable *durable);
 extern void event_log_put_event(const RaftEvent *event);
 extern void event_log_put_message(const RaftMessage *message);
 extern void event_log_put_control(const ControlCall *call);
+extern void event_log_put_peer(int32 peer_id, bool lost, uint64 silent_ns);
 extern void event_log_wake_logger(void);
 
 /* Not the core's: tell what else there is. */
@@ -60,6 +61,14 @@ event_log_control(const ControlCall *call)
 {
 	if (EVENT_LOG_IS_ON())
 		event_log_put_control(call);
+}
+
+/* A peer is lost, or back, which was silent for so long. */
+static inline void
+event_log_peer(int32 peer_id, bool lost, uint64 silent_ns)
+{
+	if (EVENT_LOG_IS_ON())
+		event_log_put_peer(peer_id, lost, silent_ns);
 }
 
 /* The ticker ends.  Async-signal-safe, but within another function of these. */

@@ -54,6 +54,7 @@ event_ring_init(EventRing *ring)
 	pg_atomic_init_u64(&ring->taken, 0);
 	pg_atomic_init_u64(&ring->lost, 0);
 	ring->untold = 0;
+	ring->undelivered = 0;
 }
 
 bool

@@ -9,6 +9,7 @@
  *	taken		reader			both; the writer behind a barrier
  *	lost		writer			anyone
  *	untold		writer			writer
+ *	undelivered	reader			reader
  *	bytes		writer			reader, between taken and written
  *
  * Lock-free.  The ring outlives its users: there is one writer at a time and
@@ -35,6 +36,9 @@ typedef struct EventRing
 	pg_atomic_uint64 taken;		/* and taken out; a multiple of 8, as written */
 	pg_atomic_uint64 lost;		/* records that found no room, likewise */
 	uint64		untold;			/* of these, those that no record tells of yet */
+	uint64		undelivered;	/* records that a reader has taken out, and
+								 * has ended with; none that came later is
+								 * told of */
 	char		bytes[EVENT_RING_BYTES];
 } EventRing;
 

@@ -68,17 +68,41 @@ static LogLimit failure_limit;
 
 static MemoryContext turn_context;
 
-/* Format events as long as there is room for another line. */
+static void
+append_line(const LogEvent *event)
+{
+	batch_length += event_format_line(event, batch + batch_length);
+	batch[batch_length++] = '\n';
+}
+
+/* A former logger has taken events with it: say so before the next one. */
+static void
+tell_undelivered(const LogEvent *next)
+{
+	EventRing  *ring = &shared_state->events;
+	LogEvent	lost;
+
+	memcpy(&lost, next, offsetof(LogEvent, of));
+	lost.type = LOG_EVENT_LOST;
+	lost.of.lost_count = ring->undelivered;
+	append_line(&lost);
+	pg_atomic_fetch_add_u64(&ring->lost, ring->undelivered);
+	ring->undelivered = 0;
+}
+
+/* Format events as long as there is room for two more lines. */
 static void
 fill_batch(void)
 {
 	static LogEvent event;
+	EventRing  *ring = &shared_state->events;
 
-	while (batch_length + EVENT_LINE_SIZE <= sizeof(batch) &&
-		   event_ring_take(&shared_state->events, &event, sizeof(event)) > 0)
+	while (batch_length + 2 * EVENT_LINE_SIZE <= sizeof(batch) &&
+		   event_ring_take(ring, &event, sizeof(event)) > 0)
 	{
-		batch_length += event_format_line(&event, batch + batch_length);
-		batch[batch_length++] = '\n';
+		if (ring->undelivered > 0)
+			tell_undelivered(&event);
+		append_line(&event);
 	}
 }
 
@@ -340,10 +364,19 @@ write_last_events(void)
 	}
 }
 
+/*
+ * Lines that have not been written are lost with this process, perhaps also
+ * those that the writer has, if it has not answered.
+ */
 static void
 leave_at_exit(int code, Datum argument)
 {
 	shared_state->logger_latch = NULL;
+	for (uint32 i = 0; i < batch_length; i++)
+	{
+		if (batch[i] == '\n')
+			shared_state->events.undelivered++;
+	}
 	log_writer_stop();
 }
 

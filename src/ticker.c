@@ -878,7 +878,12 @@ check_contact(uint64 now_ns)
 	ContactChange change;
 
 	while (contact_next_change(&ticker.contact, ticker.node, now_ns, &change))
+	{
+		if (change.event != CONTACT_STILL_LOST)
+			event_log_peer(change.peer_id, change.event == CONTACT_LOST,
+						   change.silent_ns);
 		log_lines_contact(&ticker.lines, &change);
+	}
 }
 
 /*

@@ -326,6 +326,120 @@ $cluster->wait_for(
 pass('log writer killed: another one writes');
 
 #
+# A logger, and then a writer, that does not run: events wait, and those that
+# find no room are counted.  A refused request is an event, and nothing more.
+#
+
+my $requests = 4000;
+my $refused  = qr/^forget_state$/;
+
+# Returns when the log has all that it will have.
+sub make_events
+{
+	my ($id) = @_;
+
+	$cluster->ask(
+		$id, qq{
+		DO \$\$
+		BEGIN
+			FOR i IN 1 .. $requests LOOP
+				BEGIN
+					PERFORM pg_leader_forget_state();
+				EXCEPTION WHEN OTHERS THEN NULL;
+				END;
+			END LOOP;
+		END \$\$});
+	return;
+}
+
+# How many of them the log has, with those of which it says that it has not.
+sub check_all_counted
+{
+	my ($id, $name) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+	# Another event tells of those that were lost before it.
+	my $settings = @{ [ $log->events($id, event => 'settings') ] };
+	$cluster->wait_for(
+		sub {
+			$cluster->node($id)->reload;
+			@{ [ $log->events($id, event => 'settings') ] } > $settings;
+		},
+		"$name: node $id to log again");
+	my $logged = @{ [ $log->events($id, request => $refused) ] };
+	my $lost   = 0;
+	$lost += $_->{count} foreach $log->events($id, event => 'lost');
+	cmp_ok($lost,   '>', 0,         "$name: what found no room is counted");
+	cmp_ok($logged, '<', $requests, "$name: and it is not there");
+	cmp_ok($logged + $lost, '>=', $requests, "$name: all is told");
+	return;
+}
+
+sub restart_log
+{
+	my ($id) = @_;
+
+	unlink $log->file($id) or die "could not remove the log: $!";
+	$cluster->node($id)->reload;
+	$log->wait_for($id, event => 'settings');
+	return;
+}
+
+foreach my $title ('logger', 'log writer')
+{
+	restart_log($node);
+	$status = $cluster->status($node);
+	my ($stopped) = pids($node, $title);
+	kill 'STOP', $stopped or die "could not stop the $title: $!";
+	make_events($node);
+	is($cluster->status($node)->{ticker_pid},
+		$status->{ticker_pid}, "$title stopped: the ticker goes on");
+	kill 'CONT', $stopped;
+	check_all_counted($node, "$title stopped");
+}
+
+# A writer that hangs, as in a disk: it is said, and another file is written by
+# another writer.
+restart_log($node);
+my ($hung) = pids($node, 'log writer');
+$from = $cluster->log_size($node);
+kill 'STOP', $hung or die "could not stop the log writer: $!";
+$cluster->session($node)->query('SELECT pg_leader_forget_state()');
+$cluster->wait_for_log(
+	$node,
+	qr/LOG:  the disk of log file "\Q$file\E" of pg_leader has not answered/,
+	$from);
+reload($node, log_file => "$folder/events.log");
+$cluster->wait_for(
+	sub {
+		slurp_file("$folder/events.log") =~ /request=forget_state/;
+	},
+	'another file to be written');
+pass('hung log writer: another one writes what it did not');
+
+# Nor does one keep the server from stopping, or starting.
+my ($follower) = grep { $_ != $node } $cluster->ids;
+($hung) = pids($follower, 'log writer');
+kill 'STOP', $hung or die "could not stop the log writer: $!";
+$cluster->session($follower)->query('SELECT pg_leader_forget_state()');
+$from = $cluster->log_size($follower);
+$cluster->stop('fast', $follower);
+unlike($cluster->log_of($follower, $from),
+	qr/SIGKILL|PANIC/, 'hung log writer: the server stops');
+$cluster->start($follower);
+$log->wait_for($follower, event => 'start', clock => qr/./);
+is($cluster->value($follower, 'SELECT 1'), 1, 'and starts');
+$cluster->wait_for_leader;
+$log->enable($node, 'on');
+$cluster->node($node)->reload;
+$cluster->wait_for(
+	sub {
+		my ($pid) = pids($node, 'log writer');
+		return defined $pid && -s $log->file($node);
+	},
+	'the log to be where it was');
+
+#
 # Off
 #
 
