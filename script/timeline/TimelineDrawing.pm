@@ -231,15 +231,20 @@ sub _moments
 	my ($contacts, @moments) = @_;
 
 	my @others = sort { $a <=> $b } @moments;
+	my @kept;
+	my ($next, $before) = (0);
 	foreach my $moment (sort { $a <=> $b } @$contacts)
 	{
-		my ($before) = grep { $_ <= $moment } reverse @others;
-		my ($after)  = grep { $_ > $moment } @others;
+		while ($next < @others && $others[$next] <= $moment)
+		{
+			$before = $others[ $next++ ];
+		}
 		next if defined $before && $moment - $before < 1_000_000_000;
-		next if defined $after  && $after - $moment < 1_000_000_000;
-		@others = sort { $a <=> $b } @others, $moment;
+		next
+		  if $next < @others && $others[$next] - $moment < 1_000_000_000;
+		push @kept, $before = $moment;
 	}
-	return @others;
+	return (@others, @kept);
 }
 
 # The part of a list of spells that is shown, cut to what is shown.

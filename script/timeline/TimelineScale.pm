@@ -85,19 +85,19 @@ sub new
 sub place
 {
 	my ($self, $ns) = @_;
-	my @stretches = @{ $self->{stretches} };
+	my $stretches = $self->{stretches};
 
-	return $self->{left}         if !@stretches || $ns <= $stretches[0]{from};
-	return $stretches[-1]{right} if $ns >= $stretches[-1]{to};
-	my ($low, $high) = (0, $#stretches);
+	return $self->{left} if !@$stretches || $ns <= $stretches->[0]{from};
+	return $stretches->[-1]{right} if $ns >= $stretches->[-1]{to};
+	my ($low, $high) = (0, $#$stretches);
 	while ($low < $high)
 	{
 		my $middle = int(($low + $high) / 2);
-		$stretches[$middle]{to} < $ns
+		$stretches->[$middle]{to} < $ns
 		  ? ($low = $middle + 1)
 		  : ($high = $middle);
 	}
-	my $stretch = $stretches[$low];
+	my $stretch = $stretches->[$low];
 	my $part =
 	  ($ns - $stretch->{from}) / ($stretch->{to} - $stretch->{from});
 	return $stretch->{left} + $part * ($stretch->{right} - $stretch->{left});

@@ -62,7 +62,8 @@ sub _losses
 }
 
 # When a node became silent for good, between two of its own events; the second
-# may be none.  Empty if nobody says so.
+# may be none; and whether it had resigned.  Empty if none of the losses that
+# were found between them says so.
 sub _end_between
 {
 	my ($last, $next, $losses, $is_up, $nodes) = @_;
@@ -72,21 +73,26 @@ sub _end_between
 	foreach my $loss (@$losses)
 	{
 		my ($found, $heard, $by) = @$loss;
-		next if $found <= $last->{at} || ($next && $found >= $next->{at});
-
-		# Last words are none of a node that lives on.
-		next if $found == $heard && !$restarts;
+		if ($found == $heard)
+		{
+			$last_words //= $heard;
+			next;
+		}
 
 		# Soon afterwards it wrote something: it was cut off, but lives.
 		next
-		  if $next && !$restarts && $next->{at} - $found < $found - $heard;
-		$last_words //= $heard if $found == $heard;
+		  if $next
+		  && !$restarts
+		  && $next->{at} - $found < ($found - $heard) / 2;
 		$by{$by}    = 1;
 		$end        = $heard if !defined $end        || $end < $heard;
 		$found_last = $found if !defined $found_last || $found_last < $found;
 	}
+
+	# One that lives on may have resigned too.
+	$last_words = undef       if $next     && !$restarts;
+	$end        = $last_words if $restarts && defined $last_words;
 	return unless defined $end;
-	$end = $last_words if defined $last_words;
 
 	# Without a restart it may be that only some do not hear it.
 	if (!$restarts)
@@ -94,8 +100,9 @@ sub _end_between
 		my @others =
 		  grep { $_ != $last->{node} && $is_up->($_, $found_last) } @$nodes;
 		return unless 2 * keys(%by) > @others;
+		$end = $last_words if defined $last_words;
 	}
-	return $end < $last->{at} ? $last->{at} : $end;
+	return ($end < $last->{at} ? $last->{at} : $end, defined $last_words);
 }
 
 =head1 FUNCTIONS
@@ -130,23 +137,29 @@ sub add_ends
 		foreach my $node (sort { $a <=> $b } keys %own)
 		{
 			my @of_node = @{ $own{$node} };
+			my @losses  = @{ $losses->{$node} // [] };
 			foreach my $i (0 .. $#of_node)
 			{
 				my ($last, $next) = @of_node[ $i, $i + 1 ];
 				my $restarts = ($next && $next->{event} eq 'start') ? 1 : 0;
-				my $at       = $last->{at};
+				my ($at, $resigned) = ($last->{at}, 1);
+				my @between;
+				shift @losses while @losses && $losses[0][0] <= $at;
+				push @between, shift @losses
+				  while @losses && !($next && $losses[0][0] >= $next->{at});
 				if ($last->{event} ne 'stop')
 				{
 					next if $restarts != ($state eq 'down' ? 1 : 0);
-					$at = _end_between($last, $next, $losses->{$node} // [],
-						$is_up, [ keys %own ]);
+					($at, $resigned) =
+					  _end_between($last, $next, \@between, $is_up,
+						[ keys %own ]);
 					next unless defined $at;
 					push @ends,
 					  {
 						%$last,
 						at    => $at,
 						event => 'end',
-						of    => { state => $state }
+						of    => { state => $state, resigned => $resigned }
 					  };
 				}
 				next unless $state eq 'down';
@@ -155,7 +168,6 @@ sub add_ends
 			}
 		}
 	}
-
 
 	# Behind what happened at the same time.
 	my @all;
@@ -263,10 +275,12 @@ sub follow
 			$lease{$node} = 0;
 
 			# What is frozen had its lease for as long as the others promised.
-			my $left =
-				 $of->{state}
-			  && $of->{state} eq 'gone'
-			  && $reign{$node} ? $reign{$node}{lasts} // 0 : 0;
+			my $left = 0;
+			$left = $reign{$node}{lasts} // 0
+			  if $reign{$node}
+			  && $what eq 'end'
+			  && !$of->{resigned}
+			  && $of->{state} eq 'gone';
 			$end_reign->($node, $at + $left);
 			$enter->($node, $of->{state} // 'down', $term, $at);
 			delete $lost{$node};
