@@ -112,7 +112,8 @@ CREATE FUNCTION pg_leader_get_status(
 	OUT receiver_pid integer,
 	OUT ticker_pid integer,
 	OUT sender_pid integer,
-	OUT hook_runner_pid integer)
+	OUT hook_runner_pid integer,
+	OUT logger_pid integer)
 RETURNS record
 AS 'MODULE_PATHNAME', 'pg_leader_get_status'
 LANGUAGE C STRICT VOLATILE PARALLEL SAFE;
@@ -131,6 +132,8 @@ CREATE FUNCTION pg_leader_get_peers(
 	OUT reachable boolean,
 	OUT last_heard interval,
 	OUT round_trip interval,
+	OUT last_round_trip interval,
+	OUT last_measured interval,
 	OUT session_start timestamptz,
 	OUT messages_sent bigint,
 	OUT messages_received bigint,
@@ -179,6 +182,7 @@ CREATE FUNCTION pg_leader_get_statistics(
 	OUT pre_votes_begun bigint,
 	OUT elections_begun bigint,
 	OUT elections_won bigint,
+	OUT elections_lost bigint,
 	OUT rounds_failed bigint,
 	OUT leader_changes bigint,
 	OUT lease_lapses bigint,
@@ -251,6 +255,19 @@ CREATE VIEW pg_stat_leader_drops AS
 COMMENT ON VIEW pg_stat_leader_drops IS
 'datagrams that were dropped by reason, since pg_stat_leader.stats_reset';
 
+CREATE FUNCTION pg_leader_get_refusals(
+	OUT reason text,
+	OUT pre_votes bigint,
+	OUT votes bigint)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'pg_leader_get_refusals'
+LANGUAGE C STRICT VOLATILE PARALLEL SAFE ROWS 8;
+
+CREATE VIEW pg_stat_leader_refusals AS
+	SELECT * FROM pg_leader_get_refusals();
+COMMENT ON VIEW pg_stat_leader_refusals IS
+'votes and pre-votes that this node has refused by reason, since pg_stat_leader.stats_reset';
+
 CREATE FUNCTION pg_leader_stat_reset()
 RETURNS void
 AS 'MODULE_PATHNAME', 'pg_leader_stat_reset'
@@ -268,6 +285,7 @@ REVOKE ALL ON FUNCTION pg_leader_get_history() FROM PUBLIC;
 REVOKE ALL ON FUNCTION pg_leader_get_statistics() FROM PUBLIC;
 REVOKE ALL ON FUNCTION pg_leader_get_messages() FROM PUBLIC;
 REVOKE ALL ON FUNCTION pg_leader_get_drops() FROM PUBLIC;
+REVOKE ALL ON FUNCTION pg_leader_get_refusals() FROM PUBLIC;
 REVOKE ALL ON FUNCTION pg_leader_stat_reset() FROM PUBLIC;
 REVOKE ALL ON FUNCTION pg_leader_step_down() FROM PUBLIC;
 REVOKE ALL ON FUNCTION pg_leader_transfer(integer) FROM PUBLIC;
@@ -279,9 +297,11 @@ GRANT EXECUTE ON FUNCTION pg_leader_get_history() TO pg_monitor;
 GRANT EXECUTE ON FUNCTION pg_leader_get_statistics() TO pg_monitor;
 GRANT EXECUTE ON FUNCTION pg_leader_get_messages() TO pg_monitor;
 GRANT EXECUTE ON FUNCTION pg_leader_get_drops() TO pg_monitor;
+GRANT EXECUTE ON FUNCTION pg_leader_get_refusals() TO pg_monitor;
 GRANT SELECT ON pg_leader_status TO pg_monitor;
 GRANT SELECT ON pg_leader_peers TO pg_monitor;
 GRANT SELECT ON pg_leader_history TO pg_monitor;
 GRANT SELECT ON pg_stat_leader TO pg_monitor;
 GRANT SELECT ON pg_stat_leader_messages TO pg_monitor;
 GRANT SELECT ON pg_stat_leader_drops TO pg_monitor;
+GRANT SELECT ON pg_stat_leader_refusals TO pg_monitor;

@@ -6,7 +6,7 @@ SELECT pg_leader_wait('60 s');
 SELECT pg_leader_step_down();
 SELECT pg_leader_wait('60 s');
 SELECT elections_begun > 0 AS begun,
-	   elections_won = elections_begun AS won, rounds_failed,
+	   elections_won = elections_begun AS won, elections_lost, rounds_failed,
 	   leader_changes >= elections_won AS leader_changes,
 	   state_writes >= elections_won AS state_writes,
 	   state_write_time > 0 AND
@@ -22,6 +22,7 @@ SELECT state_writes = :state_writes AS nothing_written FROM pg_stat_leader;
 -- Each kind of message and each reason once.
 SELECT * FROM pg_stat_leader_messages;
 SELECT * FROM pg_stat_leader_drops;
+SELECT * FROM pg_stat_leader_refusals;
 
 -- A reset: all is 0, and what comes after is counted.
 SELECT stats_reset AS old_reset FROM pg_stat_leader \gset
@@ -40,5 +41,6 @@ FROM pg_stat_leader;
 \d pg_stat_leader
 \d pg_stat_leader_messages
 \d pg_stat_leader_drops
+\d pg_stat_leader_refusals
 
 DROP EXTENSION pg_leader;

@@ -17,6 +17,7 @@
 PG_FUNCTION_INFO_V1(pg_leader_get_statistics);
 PG_FUNCTION_INFO_V1(pg_leader_get_messages);
 PG_FUNCTION_INFO_V1(pg_leader_get_drops);
+PG_FUNCTION_INFO_V1(pg_leader_get_refusals);
 PG_FUNCTION_INFO_V1(pg_leader_stat_reset);
 
 /*-------------------------------------------------------------------------
@@ -30,6 +31,7 @@ add_elections(SqlRow *row, const RaftCounters *core)
 	sql_row_add_count(row, core->pre_votes_begun);
 	sql_row_add_count(row, core->elections_begun);
 	sql_row_add_count(row, core->elections_won);
+	sql_row_add_count(row, core->elections_lost);
 	sql_row_add_count(row, core->rounds_failed);
 	sql_row_add_count(row, core->leader_changes);
 	sql_row_add_count(row, core->lease_lapses);
@@ -119,7 +121,7 @@ pg_leader_get_statistics(PG_FUNCTION_ARGS)
 }
 
 /*-------------------------------------------------------------------------
- * pg_stat_leader_messages, pg_stat_leader_drops
+ * pg_stat_leader_messages, pg_stat_leader_drops, pg_stat_leader_refusals
  *-------------------------------------------------------------------------
  */
 
@@ -164,6 +166,31 @@ pg_leader_get_drops(PG_FUNCTION_ARGS)
 		sql_row_clear(&row);
 		sql_row_add_text(&row, wire_drop_name(drop));
 		sql_row_add_count(&row, statistics->totals.dropped[drop]);
+		tuplestore_puttuple(result->setResult, sql_row_finish(&row));
+	}
+	return (Datum) 0;
+}
+
+Datum
+pg_leader_get_refusals(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	Statistics *statistics = palloc(sizeof(Statistics));
+	const RaftCounters *core = &statistics->totals.core;
+	SqlRow		row;
+
+	sql_functions_check_running();
+	InitMaterializedSRF(fcinfo, 0);
+	sql_row_begin(fcinfo, &row);
+	statistics_read(statistics);
+
+	for (int refusal = RAFT_REFUSAL_NONE + 1; refusal <= RAFT_REFUSAL_LAST;
+		 refusal++)
+	{
+		sql_row_clear(&row);
+		sql_row_add_text(&row, raft_refusal_name(refusal));
+		sql_row_add_count(&row, core->pre_votes_refused_for[refusal]);
+		sql_row_add_count(&row, core->votes_refused_for[refusal]);
 		tuplestore_puttuple(result->setResult, sql_row_finish(&row));
 	}
 	return (Datum) 0;

@@ -260,7 +260,7 @@ pg_leader_get_status(PG_FUNCTION_ARGS)
 		for (int i = 0; i < 6; i++)
 			sql_row_add_null(&row);
 	}
-	for (int kind = 0; kind <= WORKER_HOOK_RUNNER; kind++)
+	for (int kind = 0; kind < WORKER_KINDS; kind++)
 		sql_row_add_number(&row, sql_functions_worker_pid(kind));
 
 	PG_RETURN_DATUM(HeapTupleGetDatum(sql_row_finish(&row)));
@@ -331,6 +331,8 @@ add_self(SqlRow *row, const PublishedState *state, uint64 now_ns)
 	sql_row_add_datum(row, BoolGetDatum(true));
 	sql_row_add_null(row);		/* last_heard */
 	sql_row_add_null(row);		/* round_trip */
+	sql_row_add_null(row);		/* last_round_trip */
+	sql_row_add_null(row);		/* last_measured */
 	sql_row_add_null(row);		/* session_start */
 	sql_row_add_null(row);		/* messages_sent */
 	sql_row_add_null(row);		/* messages_received */
@@ -369,6 +371,17 @@ add_peer(SqlRow *row, const PublishedState *state, const Totals *totals,
 		sql_row_add_interval_ns(row, peer->round_trip_ns);
 	else
 		sql_row_add_null(row);
+	if (peer->measured_ns != 0)
+	{
+		sql_row_add_interval_ns(row, peer->last_round_trip_ns);
+		sql_row_add_interval_ns(row, diagnosis_elapsed_ns(peer->measured_ns,
+														  now_ns));
+	}
+	else
+	{
+		sql_row_add_null(row);
+		sql_row_add_null(row);
+	}
 	if (peer->session != 0)
 		sql_row_add_timestamp(row, state->session_starts[peer_id]);
 	else

@@ -19,7 +19,7 @@ my @functions = qw(pg_leader_term() pg_leader_leader_id()
   pg_leader_step_down() pg_leader_transfer(1) pg_leader_forget_state()
   pg_leader_get_status() pg_leader_get_peers() pg_leader_get_history()
   pg_leader_get_statistics() pg_leader_get_messages() pg_leader_get_drops()
-  pg_leader_stat_reset());
+  pg_leader_get_refusals()   pg_leader_stat_reset());
 
 # Titles of pg_leader's own processes.
 sub workers
@@ -112,7 +112,8 @@ foreach my $question (
 foreach my $view (
 	'pg_leader_status',        'pg_leader_peers',
 	'pg_leader_history',       'pg_stat_leader',
-	'pg_stat_leader_messages', 'pg_stat_leader_drops')
+	'pg_stat_leader_messages', 'pg_stat_leader_drops',
+	'pg_stat_leader_refusals')
 {
 	ok( $cluster->value(0, "SET ROLE watcher; SELECT count(*) FROM $view") >
 		  0,

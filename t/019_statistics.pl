@@ -56,6 +56,15 @@ foreach my $id ($cluster->ids)
 		like($peers->[$other]{session_start},
 			qr/^\d/, "node $id knows since when node $other runs");
 	}
+	# Each pair measures its way, followers among them too.
+	$cluster->wait_for(
+		sub {
+			return !grep {
+					 !defined $_->{last_round_trip}
+				  || !defined $_->{last_measured}
+			} @{ $cluster->peers($id) }[@others];
+		},
+		"node $id to measure the way to every other");
 	is($peers->[$id]{messages_sent}, undef, "node $id sends itself nothing");
 
 	# Some come in between the two questions.
@@ -215,6 +224,36 @@ foreach my $case (
 	wait_for_note(qr/datagrams in its name are refused: $pattern$/,
 		$what, sub { $peer->send($bytes, $socket) });
 }
+
+#
+# Why this node refuses its vote: it has a leader
+#
+
+$peer->open_session(43);
+$cluster->wait_for(
+	sub {
+		my ($leads, $leader_term) =
+		  $cluster->wait_for_leader(among => [ $cluster->running ]);
+		$peer->send(
+			$peer->message(
+				43,
+				type         => PgLeaderDatagram::PRE_VOTE,
+				term         => $leader_term,
+				subject_term => $leader_term + 1,
+				nonce        => 1));
+		my $reason = $leads == $node ? 'is the leader' : 'hears a leader';
+		return $cluster->value($node,
+				'SELECT pre_votes FROM pg_stat_leader_refusals'
+			  . " WHERE reason = '$reason'") > 0;
+	},
+	'a pre-vote to be refused for the reason that there is');
+is( $cluster->value(
+		$node, q{
+		SELECT (pre_votes_refused, votes_refused) =
+			(SELECT sum(pre_votes), sum(votes) FROM pg_stat_leader_refusals)
+		FROM pg_stat_leader}),
+	't',
+	'refusals by reason are all refusals');
 $peer->close;
 
 # As a DBA would meet it: the secret of one server is another one.

@@ -105,7 +105,8 @@ my @views = lines_of(
 	  ORDER BY 1});
 is( "@views",
 	'pg_leader_history pg_leader_peers pg_leader_status'
-	  . ' pg_stat_leader pg_stat_leader_drops pg_stat_leader_messages',
+	  . ' pg_stat_leader pg_stat_leader_drops pg_stat_leader_messages'
+	  . ' pg_stat_leader_refusals',
 	'the views');
 
 my %columns;
@@ -122,12 +123,17 @@ foreach my $view (@views)
 	$columns{$view} = { map { s/ .*//r => 1 } @real };
 }
 
-my $reasons = slurp_file("$top/docs/sql.md");
-$reasons =~ s/\A.*^\| reason \| the datagram \|\n\|---\|---\|\n//ms;
-same_lines(
-	[ $reasons =~ /^\| ([a-z ]+) \|/mg ],
-	[ lines_of('SELECT reason FROM pg_stat_leader_drops') ],
-	'reasons for drops');
+foreach my $view ([ 'drops', 'the datagram' ], [ 'refusals', 'this node' ])
+{
+	my ($name, $heading) = @$view;
+	my $reasons = slurp_file("$top/docs/sql.md");
+	$reasons =~ s/\A.*^\| reason \| \Q$heading\E \|\n\|---\|---\|\n//ms;
+	$reasons =~ s/^(?!\|).*//ms;
+	same_lines(
+		[ $reasons =~ /^\| ([a-z ]+) \|/mg ],
+		[ lines_of("SELECT reason FROM pg_stat_leader_$name") ],
+		"reasons for $name");
+}
 
 #
 # Whatever else names them
