@@ -216,6 +216,7 @@ CREATE FUNCTION pg_leader_get_statistics(
 	OUT hook_last_time double precision,
 	OUT hook_last_status integer,
 	OUT hook_last_sequence bigint,
+	OUT log_events_lost bigint,
 	OUT invariants_broken bigint,
 	OUT clock_went_back bigint,
 	OUT messages_lost bigint,

@@ -284,6 +284,7 @@ typedef struct Totals
 	uint64		hook_retries;
 	uint64		hook_skipped;
 	uint64		hook_run_ns;
+	uint64		log_events_lost;
 } Totals;
 
 /* Where the statistics that users see begin. */

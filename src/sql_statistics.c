@@ -111,6 +111,7 @@ pg_leader_get_statistics(PG_FUNCTION_ARGS)
 	sql_row_add_ms(&row, statistics->state_write_max_ns);
 	sql_row_add_ms(&row, statistics->late_max_ns);
 	add_hook(&row, statistics);
+	sql_row_add_count(&row, totals->log_events_lost);
 	sql_row_add_count(&row, totals->core.invariants_broken);
 	sql_row_add_count(&row, totals->core.clock_went_back);
 	sql_row_add_count(&row, totals->core.outbox_full);

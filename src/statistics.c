@@ -64,6 +64,8 @@ read_totals(Totals *totals)
 	copy_counters(&totals->hook_retries, &hook->retries, 1);
 	copy_counters(&totals->hook_skipped, &hook->skipped, 1);
 	copy_counters(&totals->hook_run_ns, &hook->run_ns, 1);
+
+	copy_counters(&totals->log_events_lost, &shared_state->events.lost, 1);
 }
 
 void

@@ -217,6 +217,7 @@ $cluster->wait_for_leader;
 
 my $folder = $cluster->node($node)->basedir . '/folder';
 my $from   = $cluster->log_size($node);
+$cluster->node($node)->append_conf('postgresql.conf', 'log_file_mode = 0640');
 reload($node, log_file => "$folder/events.log");
 $cluster->wait_for_log(
 	$node,
@@ -238,6 +239,8 @@ like(
 unlike($text, qr/event=lost/, 'nothing is lost');
 my @complaints = $cluster->log_of($node, $from) =~ /could not open log file/g;
 is(scalar(@complaints), 1, 'it is said once');
+is((stat "$folder/events.log")[2] & 07777,
+	0640, 'a new file has the permissions of log_file_mode');
 
 # Nobody writes into a directory.
 $from = $cluster->log_size($node);
@@ -369,6 +372,8 @@ sub check_all_counted
 	my $logged = @{ [ $log->events($id, request => $refused) ] };
 	my $lost   = 0;
 	$lost += $_->{count} foreach $log->events($id, event => 'lost');
+	cmp_ok($cluster->value($id, 'SELECT log_events_lost FROM pg_stat_leader'),
+		'>=', $lost, "$name: pg_stat_leader tells of them");
 	cmp_ok($lost,   '>', 0,         "$name: what found no room is counted");
 	cmp_ok($logged, '<', $requests, "$name: and it is not there");
 	cmp_ok($logged + $lost, '>=', $requests, "$name: all is told");
