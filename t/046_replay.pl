@@ -3,7 +3,8 @@
 # its answers in a way, that nobody has looked at.
 #
 # Five servers go through failovers of every kind, with every input of the core
-# in their logs; the core, without a server, has to answer the same again.
+# in their logs; the core, without a server, has to answer the same again.  The
+# histories tell the same, too.
 
 use strict;
 use warnings;
@@ -159,6 +160,74 @@ $cluster->wait_for(
 	"node $leader to forget its state");
 my ($control) = $log->wait_for($leader, event => 'in_forget_state');
 ok(defined $control, 'forgetting is an input, too');
+
+#
+# The histories tell what the logs tell
+#
+
+# Elections that the node won, and whom it followed, in each term.
+sub told_by_history
+{
+	my ($id) = @_;
+	my @told;
+
+	foreach my $row (
+		@{
+			$cluster->ask($id,
+					'SELECT term, old_role, new_role, leader_id'
+				  . ' FROM pg_leader_history')
+		})
+	{
+		my ($at, $old_role, $new_role, $leader_id) = @$row;
+		push @told, "elected in $at"
+		  if $new_role eq 'leader' && $old_role ne 'leader';
+		push @told, "follows $leader_id in $at"
+		  if defined $leader_id && $leader_id != $id;
+	}
+	return @told;
+}
+
+sub told_by_log
+{
+	my ($id) = @_;
+	my @told;
+
+	# History goes back to the last start of the server, the log further.
+	my $starts = $cluster->value($id,
+		"SELECT count(*) FROM pg_leader_history WHERE old_role = 'down'");
+	my @events = $log->events($id);
+	my @places =
+	  grep { $events[$_]{event} eq 'start' } 0 .. $#events;
+	foreach my $event (@events[ $places[ -$starts ] .. $#events ])
+	{
+		push @told, "elected in $event->{term}"
+		  if $event->{event} eq 'role' && $event->{role} eq 'leader';
+		push @told, "follows $event->{leader} in $event->{term}"
+		  if $event->{event} eq 'leader'
+		  && $event->{leader} >= 0
+		  && $event->{leader} != $id;
+	}
+	return @told;
+}
+
+sub without_repetitions
+{
+	my %seen;
+	return join ', ', sort grep { !$seen{$_}++ } @_;
+}
+
+foreach my $id ($cluster->ids)
+{
+	my ($history, $told);
+	$cluster->wait_for(
+		sub {
+			$history = without_repetitions(told_by_history($id));
+			$told    = without_repetitions(told_by_log($id));
+			return $history eq $told;
+		},
+		"history and log of node $id to agree");
+	isnt($history, '', "node $id: history and log agree: $history");
+}
 $cluster->stop_all;
 
 #
