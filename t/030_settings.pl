@@ -216,7 +216,10 @@ foreach my $try (
 		'on_leader_change', 'a %z',
 		$invalid,           qr/^"%z" is not a placeholder\.$/
 	],
-	[ 'on_leader_change',    'a %', $invalid, qr/ends with a single "%"\.$/ ],
+	[ 'on_leader_change', 'a %',  $invalid, qr/ends with a single "%"\.$/ ],
+	[ 'enable_log',       'loud', $invalid ],
+	[ 'log_file', 'folder/',      $invalid, qr/does not end with "\/"\.$/ ],
+	[ 'log_file', 'x' x 1024,     $invalid, qr/at most 1023 characters/ ],
 	[ 'hook_timeout',        '-1',  qr/^-1 ms is outside / ],
 	[ 'hook_retry_interval', '25h', qr/^90000000 ms is outside / ])
 {
