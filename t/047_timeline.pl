@@ -75,7 +75,7 @@ sub timeline
 	my (@arguments) = @_;
 	my ($out, $err) = ('', '');
 	IPC::Run::run([ $script, @arguments ], '<', \'', '>', \$out, '2>', \$err);
-	return ($? >> 8, $out, $err);
+	return ($? & 127 ? 'signal' : $? >> 8, $out, $err);
 }
 
 # Its output, of a run that has nothing to complain of.
@@ -343,6 +343,13 @@ like(
 	qr/\Atimeline\.sh: \S+: left out 10 broken lines, the first at line 5\n\z/,
 	'and counted, once');
 
+($status, $out, $err) = timeline(@logs[ 0, 1 ],
+	file_of(@whole[ 0 .. $#whole - 1 ], $whole[-1] =~ s/\n//r));
+like(
+	$err,
+	qr/: left out 1 broken line, the first at line 8$/m,
+	'a last line without an end may lack more');
+
 foreach my $node (@nodes)
 {
 	foreach my $line (@$node)
@@ -491,6 +498,17 @@ is_deeply([ happened($out) ], [ happened($text) ], 'likewise');
 unlike(text_of($logs[0], file_of(@$ahead), $logs[2]),
 	qr/wall clock/, 'less than 1 ms is not worth a word');
 
+# Messages that came before they were sent, in both directions: a clock that
+# jumps cannot be compared.
+(undef, $ahead) = failover(ahead_ms => -20, uptime_s => 1999.98);
+my (undef, $behind) = failover(ahead_ms => 20, uptime_s => 2000.02);
+unlike(
+	text_of(
+		$logs[0], file_of(@$ahead[ 0 .. 3 ], @$behind[ 4 .. $#$behind ]),
+		$logs[2]),
+	qr/(?:ahead of|behind) that of/,
+	'a clock that cannot be compared');
+
 # One that is set while the node runs moves nothing.
 my @set = @{ $nodes[1] };
 (undef, $ahead) = failover(ahead_ms => -3_600_000);
@@ -596,7 +614,7 @@ like(
 my @cut_off = (
 	line(0, 5800, 2, 'follower', -1, 'lease state=ended until=0'),
 	line(
-		0, 7000, 2, 'follower', -1,
+		0, 7050, 2, 'follower', -1,
 		'peer peer=1 state=lost silent=2000000000'));
 unlike(
 	text_of(file_of(@{ $nodes[0] }, @cut_off), @logs[ 1, 2 ]),
@@ -646,6 +664,26 @@ $out = text_of(
 		@{ $nodes[2] }[ 0 .. 3 ],
 		@resignation,
 		@{ $nodes[2] }[ 4 .. $#{ $nodes[2] } ]));
+like(
+	$out,
+	qr/^ *\+4\.000000 +2  \[\.\] f  f     0  gives its last sign of life/m,
+	'last words are the last sign of life');
+my $heard = file_of(@{ $nodes[2] }[ 0 .. 3 ],
+	@resignation, @{ $nodes[2] }[ 4 .. $#{ $nodes[2] } ]);
+like(
+	text_of(@logs[ 0, 1 ], $heard),
+	qr/^ +2 +0 +\+0\.103 +\+4\.000 /m,
+	'and end the lease at once');
+like(
+	text_of(
+		file_of(
+			@{ $nodes[0] },
+			line(0, 3999,   2, 'follower', -1, 'lease state=ended until=0'),
+			line(0, 20_000, 2, 'follower', -1, 'vote candidate=1')),
+		$logs[1],
+		$heard),
+	qr/^ *\+5\.000000 +2  \[x\] f  f     0  gives its last sign of life$/m,
+	'but not of one that resigned, and lived on');
 is( scalar(() = $out =~ /hears that node 0 resigns and node 1 is to follow/g),
 	1,
 	'what is repeated is told once');
