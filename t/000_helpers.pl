@@ -67,6 +67,16 @@ is( scalar(
 	2,
 	'the order of the samples does not matter');
 
+my @terms = map { { node => $_->[0], after => $_->[1], term => $_->[2] } }
+  ([ 0, 1, 4 ], [ 1, 2, 3 ], [ 0, 3, undef ], [ 0, 4, 4 ], [ 1, 5, 6 ]);
+is_deeply([ PgLeaderSampler::violations(@terms) ],
+	[], 'terms of one node that do not go back');
+push @terms, { node => 0, after => 6, term => 3 };
+is_deeply(
+	[ PgLeaderSampler::violations(@terms) ],
+	['node 0 was in term 3 at 6.000000, but in term 4 before'],
+	'a term that goes back is one');
+
 is_deeply(
 	[
 		PgLeaderSampler::leaders(

@@ -5,8 +5,9 @@ PgLeaderSampler - watches a cluster for two leaders at a time
 
 =head1 DESCRIPTION
 
-For each node a process of its own asks pg_leader_fencing_token() over and
-over, and writes down the clock before each question and after each answer.
+For each node a process of its own asks pg_leader_fencing_token() and
+pg_leader_term() over and over, and writes down the clock before each question
+and after each answer.
 An answer was true at some instant between these two.  So two answers "I am
 the leader" contradict each other only if
 
@@ -27,6 +28,9 @@ later term already.
 Polls of several nodes, one after another, by one process prove nothing: the
 leader may change in between.
 
+And no node may tell of a term that is lower than one that it has told of
+before.
+
 Every process takes the time from the same clock of the machine; nodes must
 therefore run on one machine.
 
@@ -42,15 +46,17 @@ use IO::Handle;
 use PgLeaderSession;
 use Time::HiRes qw(clock_gettime CLOCK_MONOTONIC);
 
-# Seconds between an answer and the next question.
-our $pause = 0.002;
+# Seconds between an answer and the next question, and those after which a
+# server that says nothing is given up.
+our $pause   = 0.002;
+our $timeout = 60;
 
 =over
 
 =item PgLeaderSampler->start($folder, @servers)
 
-Begins to sample.  Each server is a hash with C<node>, C<host> and C<port>;
-the samples go to files in the folder.  Returns once every process has begun.
+Begins to sample.  Each server is a hash with C<node>, C<host> and C<port>,
+and C<user> unless that is the operating system's; the samples go to files in the folder.  Returns once every process has begun.
 
 =cut
 
@@ -69,7 +75,8 @@ sub start
 		open my $leash, '|-', $^X, '-I' . dirname(__FILE__),
 		  '-MPgLeaderSampler',
 		  '-e', 'PgLeaderSampler::sample(@ARGV)', $server->{node},
-		  $server->{host}, $server->{port}, $file
+		  $server->{host}, $server->{port}, $file, $pause, $timeout,
+		  $server->{user} // ()
 		  or die "could not start a sampler: $!";
 		push @{ $self->{processes} }, { leash => $leash, file => $file };
 	}
@@ -104,8 +111,9 @@ sub stop
 =item $sampler->samples
 
 All samples that were taken up to now: hashes with C<node>, C<before>,
-C<after> and C<token> (undef if the node does not lead), and C<down> if there
-was no answer.  A run of samples without a token is thinned to its first.
+C<after>, C<token> (undef if the node does not lead) and C<term>, and C<down> if
+there was no answer.  A run of samples without a token is thinned to its first
+in each term.
 
 =cut
 
@@ -121,8 +129,8 @@ sub samples
 		while (my $line = <$file>)
 		{
 			# the last line may be half written
-			my ($node, $before, $after, $token) =
-			  $line =~ /^(\d+) (\S+) (\S+) (\d+|none|down)\n/
+			my ($node, $before, $after, $token, $term) =
+			  $line =~ /^(\d+) (\S+) (\S+) (\d+|none|down) (\d+|none)\n/
 			  or last;
 			push @samples,
 			  {
@@ -130,12 +138,44 @@ sub samples
 				before => $before,
 				after  => $after,
 				token  => $token =~ /^\d/ ? $token : undef,
+				term   => $term  =~ /^\d/ ? $term  : undef,
 				down   => $token eq 'down'
 			  };
 		}
 		close $file;
 	}
 	return @samples;
+}
+
+=item $sampler->rates
+
+After stop(): for each node, as a hash by its id, a hash with C<count>, how many
+answers there were; C<per_second>, how many in a second while the node answered;
+and C<stall>, the longest time, in seconds, from one answer to the next.
+
+=cut
+
+sub rates
+{
+	my ($self) = @_;
+	my %rates;
+
+	foreach my $process (@{ $self->{processes} })
+	{
+		open my $file, '<', $process->{file}
+		  or die "could not read \"$process->{file}\": $!";
+		while (<$file>)
+		{
+			/^end (\d+) (\d+) (\S+) (\S+)\n/ or next;
+			$rates{$1} = {
+				count      => $2,
+				per_second => $3 > 0 ? $2 / $3 : 0,
+				stall      => $4
+			};
+		}
+		close $file;
+	}
+	return \%rates;
 }
 
 =item PgLeaderSampler::violations(@samples)
@@ -149,6 +189,19 @@ sub violations
 {
 	my @samples = grep { defined $_->{token} } @_;
 	my @found;
+
+	my %known;
+	foreach my $sample (
+		sort { $a->{after} <=> $b->{after} }
+		grep { defined $_->{term} } @_)
+	{
+		my $before = $known{ $sample->{node} };
+		push @found,
+		  sprintf "node %d was in term %s at %.6f, but in term %s before",
+		  @{$sample}{qw(node term after)}, $before
+		  if defined $before && $sample->{term} < $before;
+		$known{ $sample->{node} } = $sample->{term};
+	}
 
 	# For each term: who led, the last answer to begin, the first to end.
 	my (%nodes, %last, %first);
@@ -237,7 +290,7 @@ sub now
 	return clock_gettime(CLOCK_MONOTONIC);
 }
 
-=item PgLeaderSampler::sample($node, $host, $port, $file)
+=item PgLeaderSampler::sample($node, $host, $port, $file, $pause, $timeout, $user)
 
 The body of a sampling process: runs until its standard input ends.
 
@@ -247,20 +300,29 @@ The body of a sampling process: runs until its standard input ends.
 
 sub sample
 {
-	my ($node, $host, $port, $name) = @_;
+	my ($node, $host, $port, $name, $rest, $limit, $user) = @_;
 
 	local $SIG{PIPE} = 'IGNORE';
 	open my $file, '>', $name or die "could not write \"$name\": $!";
 	$file->autoflush(1);
-	my $session = PgLeaderSession->new(host => $host, port => $port);
-	my $last    = '';
+	my $session = PgLeaderSession->new(
+		host    => $host,
+		port    => $port,
+		timeout => $limit,
+		defined $user ? (user => $user) : ());
+	my $last = '';
+	my ($count, $answering, $stall, $previous) = (0, 0, 0, undef);
 
 	while (1)
 	{
 		my $before = now();
-		my $rows   = $session->query('SELECT pg_leader_fencing_token()');
-		my $after  = now();
-		my $answer = defined $rows ? $rows->[0][0] // 'none' : 'down';
+		my $rows   = $session->query(
+			'SELECT pg_leader_fencing_token(), pg_leader_term()');
+		my $after = now();
+		my $answer =
+		  defined $rows
+		  ? join ' ', map { $_ // 'none' } @{ $rows->[0] }
+		  : 'down none';
 
 		# A question that the server does not understand is no sample.
 		die "node $node: " . $session->error . "\n"
@@ -270,11 +332,24 @@ sub sample
 		  if $answer =~ /^\d/ || $answer ne $last;
 		$last = $answer;
 
+		if (defined $rows)
+		{
+			$count++;
+			if (defined $previous)
+			{
+				my $gap = $after - $previous;
+				$answering += $gap;
+				$stall = $gap if $gap > $stall;
+			}
+		}
+		$previous = defined $rows ? $after : undef;
+
 		my $set = '';
 		vec($set, fileno STDIN, 1) = 1;
-		last if (select $set, undef, undef, $pause) > 0;
+		last if (select $set, undef, undef, $rest) > 0;
 	}
 	$session->close;
+	printf $file "end %d %d %.9f %.9f\n", $node, $count, $answering, $stall;
 	close $file or die "could not write \"$name\": $!";
 	return;
 }
