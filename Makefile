@@ -17,6 +17,8 @@
 #:                        PROVE_FLAGS='-j 4 -v' are options for prove
 #:   make check-core      only what tests the core: unit tests, scenarios, a short run
 #:                        of simulator and explorer; with sanitizers
+#:   make check-stand     test stand of five nodes in network namespaces: every scenario
+#:                        of script/test_stand/scenarios (root; make check runs a few)
 #:   make soak            TAP tests over and over, for HOURS=1 or until one fails
 #:   make failover        kill the leader of three nodes 50 times and measure how
 #:                        long it takes; KILLS=n, WHAT=power kills all at once
@@ -78,8 +80,8 @@ DEV = script/dev
 # redefining it draws a warning.  So: only goals of ours - PGXS is not needed,
 # and perhaps not installed yet; "check" among others - each goal gets a make
 # of its own, in order; anything else - PGXS.
-OUR_GOALS = bench check check-core coverage demo explore failover format help idle lint \
-	mutants replay sim soak
+OUR_GOALS = bench check check-core check-stand coverage demo explore failover format help \
+	idle lint mutants replay sim soak
 GOALS := $(or $(MAKECMDGOALS),all)
 .DEFAULT_GOAL := all
 .PHONY: $(OUR_GOALS)
@@ -139,9 +141,16 @@ uninstall-pg_leaderctl clean-pg_leaderctl:
 
 else
 
+# Tests of the test stand, if only some tests are to run; and whether they are.
+STAND_TESTS = $(filter t/071% t/072% t/073% t/074%,$(wildcard $(PROVE_TESTS)))
+SOME_TESTS = $(PROVE_TESTS)$(and $(filter command,$(origin REGRESS)),$(REGRESS))
+
 check:
-	@$(DEV)/install_packages.sh check
+	@$(DEV)/install_packages.sh check $$([ "$$(id -u)" -ne 0 ] || echo stand)
 	@$(DEV)/as_test_user.sh $(DEV)/run_tests.sh
+ifneq ($(or $(STAND_TESTS),$(if $(SOME_TESTS),,all)),)
+	@STAND=optional $(DEV)/check_stand.sh $(STAND_TESTS)
+endif
 
 endif
 
@@ -152,6 +161,10 @@ bench:
 check-core:
 	@$(DEV)/install_packages.sh core
 	@$(DEV)/check_core.sh
+
+check-stand:
+	@$(DEV)/install_packages.sh stand
+	@SCENARIOS=all $(DEV)/check_stand.sh $(PROVE_TESTS)
 
 coverage:
 	@$(DEV)/install_packages.sh core

@@ -44,9 +44,10 @@ print_help()
 		  hold SECONDS CONDITION         is it so for that long?
 		                                 conditions: leader [NODES]  (NODES follow it, too),
 		                                 no-leader [NODES], leads NODES  (one of them does),
-		                                 undisturbed, new-term  (both: since "mark")
-		  mark                           L stands for the present leader from now on, F1, F2,
-		                                 ... for the others
+		                                 undisturbed [NODES]  (leader and term are those of
+		                                 "mark"), new-term  (the term has grown since)
+		  mark [NODES]                   L stands for the leader whom NODES follow, or all that
+		                                 run, F1, F2, ... for the others
 		  sleep SECONDS, echo TEXT
 		  h, help, ?                     this
 		  exit, q, quit
@@ -225,6 +226,6 @@ elif [ -t 0 ]; then
 	converse
 else
 	trap 'exit 130' INT
-	exec 3<&0
+	exec 3<&0 </dev/null
 	run_script "standard input" || exit 1
 fi

@@ -5,7 +5,7 @@
 # shellcheck source=script/test_stand/lib/rules.sh
 . "$(dirname "${BASH_SOURCE[0]}")/rules.sh"
 
-# change FUNCTION ONE ANOTHER: sets changed if there was anything to do.
+# change FUNCTION ARGUMENT...: sets changed if there was anything to do.
 changed=no
 change()
 {
@@ -70,33 +70,21 @@ command_loss()
 
 command_brainsplit()
 {
-	local one another
 	take_groups brainsplit "$@" || return 1
-	for one in "${first_group[@]}"; do
-		for another in "${second_group[@]}"; do
-			change cut "$one" "$another" || return 1
-			change cut "$another" "$one" || return 1
-		done
-	done
+	change between cut "${first_group[*]}" "${second_group[*]}" || return 1
 	echo "split: ${first_group[*]} | ${second_group[*]}"
 }
 
 # Without groups, all cuts.
 command_brainjoin()
 {
-	local one another
 	if [ $# -eq 0 ]; then
 		filter -F "$PGLD_BRIDGE" || return 1
 		echo "joined: no cut is left"
 		return
 	fi
 	take_groups brainjoin "$@" || return 1
-	for one in "${first_group[@]}"; do
-		for another in "${second_group[@]}"; do
-			change mend "$one" "$another" || return 1
-			change mend "$another" "$one" || return 1
-		done
-	done
+	change between mend "${first_group[*]}" "${second_group[*]}" || return 1
 	echo "joined: ${first_group[*]} and ${second_group[*]}"
 }
 

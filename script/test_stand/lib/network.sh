@@ -47,8 +47,9 @@ make_node_network()
 passes()
 {
 	local sender status=0
+	# not in_node, which would be a shell of its own to be ended
 	# shellcheck disable=SC2016 # Perl's variables
-	in_node 0 timeout 10 perl -MIO::Socket::INET -e '
+	ip netns exec "$(node_name 0)" timeout 10 perl -MIO::Socket::INET -e '
 		my $socket = IO::Socket::INET->new(Proto => "udp", PeerAddr => $ARGV[0],
 			PeerPort => $ARGV[1]) or die $!;
 		for (;;) { $socket->send("probe"); select undef, undef, undef, 0.02 }' \

@@ -54,18 +54,47 @@ cut_rule()
 	filter "$1" "$PGLD_BRIDGE" -p IPv4 -i "$(node_name "$2")" -o "$(node_name "$3")" -j DROP || return 2
 }
 
+# has_line LINE...: whether one of standard input begins so.  Reads it all, as
+# who writes it must not fail.
+has_line()
+{
+	grep "^$* " >/dev/null
+}
+
 # cut ONE ANOTHER, mend ONE ANOTHER: status 1 if there is nothing to do, 2 if it
 # cannot be done.
 cut()
 {
-	! list_cuts | grep -q "^$1 $2 " || return 1
+	! list_cuts | has_line "$1" "$2" || return 1
 	cut_rule -A "$1" "$2"
 }
 
 mend()
 {
-	list_cuts | grep -q "^$1 $2 " || return 1
+	list_cuts | has_line "$1" "$2" || return 1
 	cut_rule -D "$1" "$2"
+}
+
+# between cut | mend ONES OTHERS: both ways, between each of ONES and each of
+# OTHERS (ids with blanks between).
+between()
+{
+	local one another way cuts there rule=-A unless=yes
+	cuts=$(list_cuts) || return 2
+	if [ "$1" = mend ]; then
+		rule=-D unless=no
+	fi
+	for one in $2; do
+		for another in $3; do
+			for way in "$one $another" "$another $one"; do
+				there=no
+				! has_line "$way" <<<"$cuts" || there=yes
+				if [ "$there" != "$unless" ]; then
+					cut_rule "$rule" "${way% *}" "${way#* }" || return 2
+				fi
+			done
+		done
+	done
 }
 
 # --- rejections ---------------------------------------------------------------
@@ -94,13 +123,13 @@ reject_rule()
 
 reject()
 {
-	! list_rejections | grep -q "^$1 $2 " || return 1
+	! list_rejections | has_line "$1" "$2" || return 1
 	reject_rule -A "$1" "$2"
 }
 
 unreject()
 {
-	list_rejections | grep -q "^$1 $2 " || return 1
+	list_rejections | has_line "$1" "$2" || return 1
 	reject_rule -D "$1" "$2"
 }
 

@@ -59,8 +59,8 @@ ebtables_advice()
 check_placement()
 {
 	local other
-	other=$(other_than_stand | head -n 1)
-	[ -z "$other" ] || die "$config_file: not the addresses of the test stand; $other"
+	other=$(other_than_stand)
+	[ -z "$other" ] || die "$config_file: not the addresses of the test stand; ${other%%$'\n'*}"
 }
 
 # no: there is none; other: something else has the bridge's name; unfinished; yes

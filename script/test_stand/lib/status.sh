@@ -34,15 +34,18 @@ ask_one()
 	fi
 }
 
-# All at once.
+# All at once.  Who interrupts ctl.sh does not interrupt the question.
 ask_nodes()
 {
 	local id answer
+	for ((id = 0; id < N_NODES; id++)); do
+		condition[id]=silent role[id]=- term[id]=- leader[id]=- lease[id]=- leads[id]=-
+	done
 	while read -r id answer; do
 		read -r "condition[$id]" "role[$id]" "term[$id]" "leader[$id]" "lease[$id]" "leads[$id]" <<<"$answer"
 	done < <(
 		for ((id = 0; id < N_NODES; id++)); do
-			(printf '%s %s\n' "$id" "$(ask_one "$id")") &
+			(trap '' INT && printf '%s %s\n' "$id" "$(ask_one "$id")") &
 		done
 		wait
 	)
@@ -132,7 +135,7 @@ find_leader()
 
 # --- conditions ---------------------------------------------------------------
 
-conditions='leader [NODES], no-leader [NODES], leads NODES, undisturbed, new-term'
+conditions='leader [NODES], no-leader [NODES], leads NODES, undisturbed [NODES], new-term'
 
 # check_condition WORD...: whether these words are a condition.
 check_condition()
@@ -143,7 +146,7 @@ check_condition()
 		leader | no-leader) ;;
 		leads) [ $# -gt 0 ] || complain "usage: leads NODES" || return 1 ;;
 		undisturbed | new-term)
-			[ $# -eq 0 ] || complain "\"$word\" is the whole condition" || return 1
+			[ "$word $#" = "new-term 0" ] || [ "$word" = undisturbed ] || complain "usage: new-term" || return 1
 			[ -n "$marked_leader" ] || complain "\"$word\" has no meaning before \"mark\"" || return 1
 			;;
 		*) complain "\"$word\" is no condition: $conditions" || return 1 ;;
@@ -180,7 +183,7 @@ holds()
 			[[ " ${nodes[*]} " == *" $found_leader "* ]] || { describe_nodes; return 1; }
 			;;
 		undisturbed)
-			mapfile -t nodes < <(running_nodes)
+			[ ${#nodes[@]} -gt 0 ] || mapfile -t nodes < <(running_nodes)
 			find_leader "${nodes[@]}" || { describe_nodes; return 1; }
 			[ "$found_leader $found_term" = "$marked_leader $marked_term" ] || { describe_nodes; return 1; }
 			;;
@@ -216,7 +219,7 @@ command_wait()
 		set -- "${@:1:$#-2}"
 	fi
 	check_condition "$@" || return 1
-	until holds "$@"; do
+	while [ "$interrupted" = yes ] || ! holds "$@"; do
 		[ "$interrupted" = no ] || complain "interrupted" || return 1
 		((SECONDS - began < limit)) || complain "waited $limit s in vain for: $* ($found)" || return 1
 		sleep 0.05
@@ -246,19 +249,24 @@ command_hold()
 	echo "for $seconds s: $found"
 }
 
-# From now on L is the leader, F1, F2, ... are the others.
+# mark [NODES]: from now on L is the leader, whom they or all that run follow,
+# F1, F2, ... are the others.
 command_mark()
 {
 	local id
-	[ $# -eq 0 ] || complain "usage: mark" || return 1
+	take_nodes "$@" || return 1
 	ask_nodes
-	mapfile -t nodes < <(running_nodes)
-	find_leader "${nodes[@]}" || { describe_nodes; complain "there is no leader whom all follow ($found)"; return 1; }
+	[ ${#nodes[@]} -gt 0 ] || mapfile -t nodes < <(running_nodes)
+	if ! find_leader "${nodes[@]}"; then
+		describe_nodes
+		complain "there is no leader whom nodes ${nodes[*]} follow ($found)"
+		return 1
+	fi
 	marked_leader=$found_leader
 	marked_term=$found_term
 	marked_others=()
 	for ((id = 0; id < N_NODES; id++)); do
 		[ "$id" -eq "$found_leader" ] || marked_others+=("$id")
 	done
-	echo "L is node $found_leader, which leads in term $found_term; F1 to F$((N_NODES - 1)) are ${marked_others[*]}"
+	echo "L is node $found_leader, which leads in term $found_term${marked_others:+; F1, F2, ... are ${marked_others[*]}}"
 }
