@@ -193,7 +193,9 @@ sub leftovers
 	my ($self) = @_;
 	my @found;
 
-	push @found, grep { !/^\d+: lo:/ } `ip -o link show`;
+	# Without what a link does by itself: its carrier comes and goes.
+	push @found, map { s/<[^>]*> |state \w+ //gr }
+	  grep { !/^\d+: lo:/ } `ip -o link show`;
 	push @found, map  { "namespace $_" } `ip netns list`;
 	push @found, grep { /^-/ } `$ebtables -L`;
 	push @found,

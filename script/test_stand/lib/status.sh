@@ -195,7 +195,8 @@ holds()
 	found="node $found_leader leads in term $found_term"
 }
 
-# In found: every node in a word or two.
+# In found: every node in a word or two.  Without a subshell: bash forgets an
+# interrupt that comes while it waits for a child which has ended by itself.
 describe_nodes()
 {
 	local id
@@ -203,7 +204,10 @@ describe_nodes()
 	for ((id = 0; id < N_NODES; id++)); do
 		found+="${found:+; }$id "
 		case ${condition[id]} in
-			up) found+="term ${term[id]} leader ${leader[id]}$([ "${leads[id]}" != yes ] || echo ' (lease)')" ;;
+			up)
+				found+="term ${term[id]} leader ${leader[id]}"
+				[ "${leads[id]}" != yes ] || found+=' (lease)'
+				;;
 			*) found+=${condition[id]} ;;
 		esac
 	done
