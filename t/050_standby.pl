@@ -56,6 +56,18 @@ is($status->{in_recovery},             't', 'status: leader is not primary');
 is($status->{is_leader},               't', 'status: lease');
 is($cluster->status(0)->{in_recovery}, 'f', 'status: the primary');
 is($cluster->status(0)->{role},        'follower', 'status: which follows');
+foreach my $view (
+	qw(pg_leader_status pg_leader_peers pg_leader_history pg_stat_leader
+	pg_stat_leader_messages pg_stat_leader_drops pg_stat_leader_refusals))
+{
+	cmp_ok($cluster->value($leader, "SELECT count(*) FROM $view"),
+		'>', 0, "a standby shows $view");
+}
+my $reset = 'SELECT stats_reset FROM pg_stat_leader';
+my $last  = $cluster->value($leader, $reset) // 'never';
+$cluster->ask($leader, 'SELECT pg_leader_stat_reset()');
+isnt($cluster->value($leader, $reset) // 'never',
+	$last, 'and its statistics can be reset');
 
 foreach my $id ($cluster->ids)
 {
