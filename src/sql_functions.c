@@ -24,7 +24,6 @@
 #include "config.h"
 #include "diagnosis.h"
 #include "fmgr.h"
-#include "libpq/libpq-be.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "pgstat.h"
@@ -341,15 +340,25 @@ append_name(StringInfo out, const char *name)
 	appendStringInfoChar(out, '"');
 }
 
-/* Where the client is: "local", or its address. */
+/*
+ * Where the client is: "local", or its address; palloc'd or constant.
+ *
+ * SQL's own function knows, and spares us struct Port, whose header wants
+ * those of all libraries that the server was built with (GSSAPI, OpenSSL).
+ */
 static const char *
 describe_client(void)
 {
-	if (MyProcPort == NULL || MyProcPort->remote_host == NULL)
+	LOCAL_FCINFO(fcinfo, 0);
+	Datum		address;
+
+	if (MyProcPort == NULL)
 		return "none";			/* a background worker */
-	if (MyProcPort->raddr.addr.ss_family == AF_UNIX)
+	InitFunctionCallInfoData(*fcinfo, NULL, 0, InvalidOid, NULL, NULL);
+	address = inet_client_addr(fcinfo);
+	if (fcinfo->isnull)
 		return "local";
-	return MyProcPort->remote_host;
+	return DatumGetCString(DirectFunctionCall1(inet_out, address));
 }
 
 /*

@@ -10,7 +10,8 @@ use PgLeaderCluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $cluster = PgLeaderCluster->new(nodes => 3);
+my $cluster =
+  PgLeaderCluster->new(nodes => 3, conf => "listen_addresses = '127.0.0.1'");
 $cluster->start_all;
 
 # The history of a node, as a list of hashes.
@@ -140,15 +141,20 @@ foreach my $case (
 		"$call: what came of it, and who asked");
 }
 
-# Refused: it is in the log, with who asked, and nothing has changed.
+# Refused: it is in the log, with who asked and from where, and nothing has
+# changed.
 ($leader) = $cluster->wait_for_leader;
 my $other    = ($leader + 1) % 3;
 my @requests = grep { defined $_->{requested_by} } history($other);
 my $from     = $cluster->log_size($other);
-$cluster->error($other, 'SELECT pg_leader_forget_state()');
+$cluster->node($other)->psql(
+	'postgres',
+	'SELECT pg_leader_forget_state()',
+	connstr => 'host=127.0.0.1 dbname=postgres port='
+	  . $cluster->node($other)->port);
 $cluster->wait_for_log(
 	$other,
-	qr/LOG:  node $other was asked to take part again although its state is lost by user .*\n.*DETAIL:  It refused, as it has not lost its state\.\n/,
+	qr/LOG:  node $other was asked to take part again although its state is lost by user .*, client 127\.0\.0\.1, .*\n.*DETAIL:  It refused, as it has not lost its state\.\n/,
 	$from);
 is( scalar(grep { defined $_->{requested_by} } history($other)),
 	scalar @requests,

@@ -71,7 +71,6 @@ need_set()
 			need libc6-dev "the C library's headers" has_header stdio.h
 			need "postgresql-server-dev-$major" "PostgreSQL's headers and PGXS" has_server_dev
 			need libpq-dev "libpq's headers, for pg_leaderctl" has_libpq
-			need libssl-dev "included by PostgreSQL's headers" has_header openssl/ssl.h
 			;;
 		demo)
 			need_set build
