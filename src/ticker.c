@@ -39,12 +39,13 @@
 #include "pgstat.h"
 #include "postmaster/interrupt.h"
 #include "postmaster/postmaster.h"
+#include "publication.h"
 #include "queues.h"
+#include "recall.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
-#include "utils/timestamp.h"
 #include "worker.h"
 
 /* No event tells that another process has released its flock(). */
@@ -82,14 +83,7 @@ typedef struct Ticker
 	uint64		storage_checked_ns;
 	LogLimit	write_limit;	/* messages about failed writes */
 
-	uint64		raised_term;	/* of the lease in the cell; 0: none */
-	uint64		raised_end_ns;
-
-	RaftCounters earlier_counters;	/* of this process's predecessors */
-	bool		publish_pending;	/* the lock was busy */
-	RaftView	published_view; /* as last published */
-	uint64		published_ns;	/* 0: nothing published yet */
-	PublishedState next;		/* under construction */
+	Publication publication;
 } Ticker;
 
 static Ticker ticker;
@@ -100,21 +94,9 @@ draw(void)
 	return pg_prng_uint64(&ticker.prng);
 }
 
-/* All that the cores of this server have counted. */
-static void
-count_up(RaftCounters *totals)
-{
-	const uint64 *earlier = (const uint64 *) &ticker.earlier_counters;
-	const uint64 *present = (const uint64 *) raft_counters(ticker.node);
-
-	for (size_t i = 0; i < sizeof(RaftCounters) / sizeof(uint64); i++)
-		((uint64 *) totals)[i] = earlier[i] + present[i];
-}
-
 /*
  * At exit, whatever the reason: nothing that this process has raised stays
- * valid.  The latch's slot is left alone if the lock is busy, as waking a
- * stranger does no harm.
+ * valid.
  */
 static void
 end_at_exit(int code, Datum arg)
@@ -126,17 +108,9 @@ end_at_exit(int code, Datum arg)
 			"ticker process has failed";
 	lease_cell_revoke(&shared_state->lease,
 					  lease_cell_term(&shared_state->lease));
-	history_end(&ticker.history, ticker.published_view.term, reason);
+	history_end(&ticker.history, ticker.publication.view.term, reason);
 	event_log_stop(reason);
-
-	if (!LWLockConditionalAcquire(shared_state->lock, LW_EXCLUSIVE))
-		return;
-	if (shared_state->ticker_latch == MyLatch)
-	{
-		shared_state->ticker_latch = NULL;
-		count_up(&shared_state->published.counters);
-	}
-	LWLockRelease(shared_state->lock);
+	publication_end(&ticker.publication);
 }
 
 /*
@@ -171,41 +145,6 @@ wait_or_exit(long timeout_ms)
 		proc_exit(1);
 	}
 	ResetLatch(MyLatch);
-}
-
-/*
- * Take the lease out of the cell if the core has none, or another one, or a
- * shorter one.  A lease that ended never begins again in its term (Raft
- * thesis, 6.4.1, and docs/architecture.md), so it is revoked as well.
- */
-static void
-lower_lease(const RaftView *view)
-{
-	if (ticker.raised_term == 0)
-		return;
-	if (view->lease_term == ticker.raised_term &&
-		view->lease_end_ns >= ticker.raised_end_ns)
-		return;
-
-	lease_cell_clear(&shared_state->lease);
-	if (view->lease_term != ticker.raised_term)
-		lease_cell_revoke(&shared_state->lease, ticker.raised_term);
-	ticker.raised_term = 0;
-	ticker.raised_end_ns = 0;
-}
-
-static void
-raise_lease(const RaftView *view)
-{
-	if (view->lease_term == 0 || view->lease_end_ns == 0)
-		return;
-	if (view->lease_term == ticker.raised_term &&
-		view->lease_end_ns == ticker.raised_end_ns)
-		return;
-	lease_cell_raise(&shared_state->lease, view->lease_term,
-					 view->lease_end_ns);
-	ticker.raised_term = view->lease_term;
-	ticker.raised_end_ns = view->lease_end_ns;
 }
 
 /* Make the record durable and tell the core whether that went well. */
@@ -249,117 +188,6 @@ persist(const RaftDurable *durable)
 						   config_node_id)));
 	}
 	event_log_persist_failed(ticker.node, end_ns, draw());
-}
-
-/* Does the view differ in what one would wait for? */
-static bool
-is_change(const RaftView *old, const RaftView *new)
-{
-	return old->role != new->role ||
-		old->leader_id != new->leader_id ||
-		old->term != new->term ||
-		old->standing != new->standing ||
-		old->lease_term != new->lease_term;
-}
-
-/* Does it differ in anything but times that move with every heartbeat? */
-static bool
-is_visible_change(const RaftView *old, const RaftView *new)
-{
-	return is_change(old, new) ||
-		old->since_ns != new->since_ns ||
-		old->vote != new->vote ||
-		old->generation != new->generation ||
-		old->amnesia != new->amnesia ||
-		old->leader_term != new->leader_term ||
-		old->rumoured_leader_id != new->rumoured_leader_id ||
-		old->silent != new->silent ||
-		old->draining != new->draining ||
-		old->storage_failed != new->storage_failed ||
-		old->forget_at_ns != new->forget_at_ns ||
-		old->granted_count != new->granted_count ||
-		old->recover_at_ns != new->recover_at_ns ||
-		old->rank != new->rank ||
-		old->successor != new->successor;
-}
-
-/* Does it differ in the leader that one may rely on? */
-static bool
-is_leader_change(const RaftView *old, const RaftView *new)
-{
-	int32		old_leader = shared_state_usable_leader(old, config_node_id);
-	int32		new_leader = shared_state_usable_leader(new, config_node_id);
-
-	return old_leader != new_leader ||
-		(new_leader != RAFT_NO_NODE && old->leader_term != new->leader_term);
-}
-
-/*
- * Publish the view if something in it is new, or if it is half a heartbeat
- * old, or if "force" says so.  If the lock is busy, the next turn tries again.
- */
-static void
-publish(const RaftView *view, bool force)
-{
-	uint64		now_ns = clock_now_ns();
-	PublishedState *next = &ticker.next;
-	PublishedState *shared = &shared_state->published;
-	bool		changed;
-	int			id;
-
-	if (!force && !ticker.publish_pending && ticker.published_ns != 0 &&
-		now_ns - ticker.published_ns < view->timings.heartbeat_interval_ns / 2 &&
-		!is_visible_change(&ticker.published_view, view))
-		return;
-
-	changed = ticker.published_ns == 0 ||
-		is_change(&ticker.published_view, view);
-
-	/* The wall clock may be set: convert once for each change. */
-	if (ticker.published_ns == 0 || next->raft.since_ns != view->since_ns)
-		next->since = GetCurrentTimestamp() -
-			(TimestampTz) (diagnosis_elapsed_ns(view->since_ns, now_ns) / NS_PER_US);
-	next->valid = true;
-	next->ticker_pid = MyProcPid;
-	next->raft = *view;
-	count_up(&next->counters);
-	next->published_ns = now_ns;
-	for (id = 0; id < ticker.node_count; id++)
-	{
-		uint64		session = next->peers[id].session;
-
-		(void) raft_peer_view(ticker.node, id, &next->peers[id]);
-		if (next->peers[id].session != session)
-			next->session_starts[id] = GetCurrentTimestamp();
-	}
-
-	if (!LWLockConditionalAcquire(shared_state->lock, LW_EXCLUSIVE))
-	{
-		ticker.publish_pending = true;
-		return;
-	}
-	next->changes = shared->changes + (changed ? 1 : 0);
-
-	/* Of a former ticker's view, too. */
-	if (shared->valid)
-		next->leader_changes = shared->leader_changes +
-			(is_leader_change(&shared->raft, view) ? 1 : 0);
-	else
-		next->leader_changes =
-			shared_state_usable_leader(view, config_node_id) != RAFT_NO_NODE;
-	memcpy(shared, next, offsetof(PublishedState, peers) +
-		   ticker.node_count * sizeof(RaftPeerView));
-	shared_state->ticker_latch = MyLatch;
-	LWLockRelease(shared_state->lock);
-
-	ticker.publish_pending = false;
-	ticker.published_view = *view;
-	ticker.published_ns = now_ns;
-	if (changed)
-	{
-		pg_atomic_write_u64(&shared_state->changes, next->changes);
-		ConditionVariableBroadcast(&shared_state->changed);
-	}
 }
 
 /*
@@ -420,14 +248,14 @@ carry_out(bool force_publish)
 	int			count = 0;
 
 	event_log_view(ticker.node, &view);
-	lower_lease(&view);
+	publication_lower_lease(&ticker.publication, &view);
 	while (event_log_ready(ticker.node, &durable))
 	{
 		persist(&durable);
 		event_log_view(ticker.node, &view);
-		lower_lease(&view);
+		publication_lower_lease(&ticker.publication, &view);
 	}
-	raise_lease(&view);
+	publication_raise_lease(&ticker.publication, &view);
 
 	/* Before it is published, so that whoever waits for that finds it told. */
 	while (count < EVENTS_PER_ENTRY &&
@@ -435,7 +263,7 @@ carry_out(bool force_publish)
 		history_event(&ticker.history, &events[count++], requested_by());
 	history_flush(&ticker.history);
 
-	publish(&view, force_publish);
+	publication_publish(&ticker.publication, &view, force_publish);
 	send_messages();
 
 	/* Last, as the log may be slow. */
@@ -456,7 +284,7 @@ finish_entry(RaftResult result)
 
 	if (broken != NULL)
 	{
-		lease_cell_revoke(&shared_state->lease, ticker.raised_term);
+		lease_cell_revoke(&shared_state->lease, ticker.publication.raised_term);
 		ticker.stop_reason = broken;
 		ereport(ERROR,
 				(errcode(ERRCODE_INTERNAL_ERROR),
@@ -605,7 +433,7 @@ reload(void)
 	RaftView	view;
 	char	   *detail;
 	char	   *hint;
-	bool		was_in_force = ticker.next.settings_in_force;
+	bool		was_in_force = ticker.publication.next.settings_in_force;
 
 	ProcessConfigFile(PGC_SIGHUP);
 
@@ -617,16 +445,16 @@ reload(void)
 		finish_entry(result);
 		if (result != RAFT_OK)
 			elog(ERROR, "election state refused settings that obey the rules");
-		ticker.next.settings_in_force = true;
-		ticker.next.settings_detail[0] = '\0';
+		ticker.publication.next.settings_in_force = true;
+		ticker.publication.next.settings_detail[0] = '\0';
 		if (!was_in_force)
 			ereport(LOG,
 					(errmsg("settings of pg_leader no longer contradict each other and are in force")));
 	}
 	else
 	{
-		ticker.next.settings_in_force = false;
-		strlcpy(ticker.next.settings_detail, detail, SHARED_NOTE_SIZE);
+		ticker.publication.next.settings_in_force = false;
+		strlcpy(ticker.publication.next.settings_detail, detail, SHARED_NOTE_SIZE);
 		ereport(LOG,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("new settings of pg_leader contradict each other, the old ones stay in force"),
@@ -649,7 +477,7 @@ choose_first_timings(RaftTimings *timings)
 
 	if (config_read_timings(timings, &detail, &hint))
 	{
-		ticker.next.settings_in_force = true;
+		ticker.publication.next.settings_in_force = true;
 		return;
 	}
 
@@ -662,8 +490,8 @@ choose_first_timings(RaftTimings *timings)
 	else
 		*timings = *config_start_timings();
 
-	ticker.next.settings_in_force = false;
-	strlcpy(ticker.next.settings_detail, detail, SHARED_NOTE_SIZE);
+	ticker.publication.next.settings_in_force = false;
+	strlcpy(ticker.publication.next.settings_detail, detail, SHARED_NOTE_SIZE);
 	ereport(LOG,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("settings of pg_leader contradict each other, older ones stay in force"),
@@ -694,103 +522,6 @@ open_state(void)
 	}
 }
 
-/*
- * The last ticker knew that the node's state is lost, and the record does not
- * say so, as that could not be written: it is not newer than what was known
- * then.  A newer one is of a node that has become a member again since.
- */
-static bool
-loss_is_unwritten(const RaftView *past, const RaftDurable *durable)
-{
-	return (past->amnesia != RAFT_AMNESIA_NONE ||
-			past->standing == RAFT_AMNESIAC) &&
-		durable->standing != RAFT_AMNESIAC &&
-		durable->generation <= past->generation;
-}
-
-/*
- * The disk may have forgotten what this server's shared memory still knows,
- * if the state file was deleted or replaced while it ran, or could not be
- * written.  Terms never go back on a node, and a record older than one that
- * was confirmed is as good as lost.
- */
-static void
-remember_past(StateVerdict *verdict, RaftDurable *durable, char *note,
-			  size_t note_size)
-{
-	uint64		term = pg_atomic_read_u64(&shared_state->lease.revoked_term);
-	uint64		generation = 0;
-	uint64		promise_ns = 0;
-	bool		is_lost = false;
-
-	if (shared_state->published.valid)
-	{
-		const RaftView *past = &shared_state->published.raft;
-		int			id;
-
-		term = Max(term, past->term);
-		generation = past->generation;
-		promise_ns = past->max_promise_ns;
-		is_lost = loss_is_unwritten(past, durable);
-
-		/* On disk these are only as new as the last record. */
-		for (id = 0; id < ticker.node_count; id++)
-		{
-			if (id == config_node_id)
-				continue;
-			durable->peer_generation[id] = Max(durable->peer_generation[id],
-											   shared_state->published.peers[id].generation);
-		}
-	}
-
-	if (*verdict == STATE_VALID && durable->generation >= generation && !is_lost)
-		return;
-	if (*verdict == STATE_VALID)
-	{
-		*verdict = STATE_COPIED;
-		durable->standing = RAFT_AMNESIAC;
-		snprintf(note, note_size, durable->generation < generation ?
-				 "State file \"%s\" is older than what this node has written since the server's start." :
-				 "State file \"%s\" does not say what was found since the server's start, as that could not be written.",
-				 disk_path());
-	}
-	durable->generation = Max(durable->generation, generation + 1);
-	durable->max_promise_ns = Max(durable->max_promise_ns, promise_ns);
-	if (term > durable->term)
-	{
-		durable->term = term;
-		durable->vote = RAFT_VOTE_SPOILED;
-	}
-}
-
-/* Say what was found on disk, if it is not simply a member's state. */
-static void
-log_verdict(StateVerdict verdict, RaftStanding standing, const char *note)
-{
-	if (standing == RAFT_AMNESIAC)
-		ereport(WARNING,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("state of node %d is lost", config_node_id),
-				 errdetail("%s The node neither votes nor leads, as it cannot know what it has promised.",
-						   verdict == STATE_VALID ?
-						   "That was found at an earlier start." : note),
-				 log_lines_recovery_hint(config_node_id, ticker.node_count)));
-	else if (verdict == STATE_REBORN)
-		ereport(LOG,
-				(errmsg("node %d starts in a cluster of another name or size, keeping its term",
-						config_node_id),
-				 errdetail("%s", note)));
-	else if (verdict == STATE_BORN)
-		ereport(LOG,
-				(errmsg("node %d of a new cluster starts its state file \"%s\"",
-						config_node_id, disk_path())));
-	else if (config_initial_state_new && standing == RAFT_MEMBER)
-		ereport(WARNING,
-				(errmsg("pg_leader.initial_state is ignored, as node %d has a state file",
-						config_node_id),
-				 errhint("Remove the setting: were the state file lost, the node would claim to be new.")));
-}
-
 /* Bring the core to life. */
 static void
 start_node(uint64 session)
@@ -809,15 +540,11 @@ start_node(uint64 session)
 	 * shared state is read without the lock.
 	 */
 	choose_first_timings(&config.timings);
-	verdict = disk_load(config_node_id, ticker.node_count, config_fingerprint,
-						config_initial_state_new, &durable,
-						note, sizeof(note));
-	remember_past(&verdict, &durable, note, sizeof(note));
-	log_verdict(verdict, durable.standing, note);
+	verdict = recall_past(ticker.node_count, &durable, note, sizeof(note));
 	if (verdict != STATE_VALID && verdict != STATE_BORN)
-		strlcpy(ticker.next.state_note, note, SHARED_NOTE_SIZE);
+		strlcpy(ticker.publication.next.state_note, note, SHARED_NOTE_SIZE);
 
-	ticker.earlier_counters = shared_state->published.counters;
+	publication_begin(&ticker.publication, ticker.node, ticker.node_count);
 	config.node_id = config_node_id;
 	config.node_count = ticker.node_count;
 	config.session = session;
@@ -915,7 +642,7 @@ sleep_until_needed(bool hurry)
 	deadline_ns = Min(deadline_ns, raft_next_deadline(ticker.node));
 	deadline_ns = Min(deadline_ns, log_lines_next_deadline(&ticker.lines));
 	timeout_ms = hurry ? 0 : worker_timeout_ms(now_ns, deadline_ns);
-	if (ticker.publish_pending && timeout_ms > PUBLISH_RETRY_MS)
+	if (ticker.publication.is_pending && timeout_ms > PUBLISH_RETRY_MS)
 		timeout_ms = PUBLISH_RETRY_MS;
 	wait_or_exit(timeout_ms);
 
