@@ -33,6 +33,14 @@ is_asking(const RaftNode *node)
 	return node->config.node_count > 1 && node->wanted.standing != RAFT_MEMBER;
 }
 
+bool
+raft_takes_part(const RaftNode *node)
+{
+	return node->durable.standing == RAFT_MEMBER &&
+		node->wanted.standing == RAFT_MEMBER &&
+		!node->storage_failed;
+}
+
 /* Neither term nor vote nor promises are known any more. */
 void
 membership_mark_lost(RaftNode *node)

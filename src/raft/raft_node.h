@@ -6,8 +6,8 @@
  *
  * Who may change what:
  *
- *	durable				raft.c only, when the caller has confirmed the write
- *	wanted				raft.c's raft_want() and its callers
+ *	durable				persistence.c only, when the caller has confirmed the write
+ *	wanted				raft_want() and its callers
  *	role				election.c, handover.c, through election_become_follower
  *	round, expiry, lease_end_ns		lease.c
  *	ranks				succession.c; cleared with the leader by raft_set_leader()
@@ -192,25 +192,34 @@ struct RaftNode
 
 /* raft.c */
 
+/* Every entry begins with these: time and chance, then what has expired. */
+extern void raft_begin_entry(RaftNode *node, uint64_t now_ns, uint64_t draw);
+extern void raft_expire(RaftNode *node);
+
+/* A number of this entry's draw; the second one below limit (> 0). */
+extern uint64_t raft_random(RaftNode *node);
+extern uint64_t raft_random_below(RaftNode *node, uint64_t limit);
+
+/* Set the role, with event. */
+extern void raft_set_role(RaftNode *node, RaftRole role, RaftReason reason);
+
+/* Set the known leader (RAFT_NO_NODE, 0: none), with event and counter. */
+extern void raft_set_leader(RaftNode *node, int32_t leader_id, uint64_t term,
+							RaftReason reason);
+
+/* persistence.c */
+
 /*
  * Ask for node->wanted to be made durable, under a new generation.  Callers
  * change wanted first.
  */
 extern void raft_want(RaftNode *node);
 
-/* A member whose state can be written: the only kind that takes part. */
-extern bool raft_takes_part(const RaftNode *node);
+/* Ask again after a failed write, or for a lower longest promise. */
+extern void persistence_tick(RaftNode *node);
+extern uint64_t persistence_deadline(const RaftNode *node);
 
-/* A number of this entry's draw; the second one below limit (> 0). */
-extern uint64_t raft_random(RaftNode *node);
-extern uint64_t raft_random_below(RaftNode *node, uint64_t limit);
-
-/* Set the known leader (RAFT_NO_NODE, 0: none), with event and counter. */
-extern void raft_set_leader(RaftNode *node, int32_t leader_id, uint64_t term,
-							RaftReason reason);
-
-/* Set the role, with event. */
-extern void raft_set_role(RaftNode *node, RaftRole role, RaftReason reason);
+/* timings.c */
 
 /* The greatest smoothed round trip to any peer; 0: none measured. */
 extern uint64_t raft_round_trip_ns(const RaftNode *node);
@@ -271,6 +280,10 @@ extern void handover_receive_timeout_now(RaftNode *node, const RaftMessage *mess
 extern void handover_receive_resign(RaftNode *node, const RaftMessage *message);
 
 /* membership.c */
+
+/* A member whose state can be written: the only kind that takes part. */
+extern bool raft_takes_part(const RaftNode *node);
+
 extern void membership_mark_lost(RaftNode *node);
 extern void membership_become_amnesiac(RaftNode *node, RaftAmnesia amnesia);
 extern void membership_tell_generation(const RaftNode *node, RaftMessage *message);
