@@ -23,7 +23,7 @@ raft_step_down(RaftNode *node, RaftReason reason, uint64_t now_ns,
 	if (node->role != RAFT_LEADER)
 		return RAFT_NOT_LEADER;
 	if (reason == RAFT_REASON_STORAGE)
-		node->unfit_until_ns = node->now_ns + raft_unfit_ns(node);
+		node->unfit_until_ns = node->now_ns + timings_unfit_ns(node);
 	handover_resign(node, succession_first(node), reason);
 	return RAFT_OK;
 }
@@ -100,7 +100,7 @@ raft_reconfigure(RaftNode *node, const RaftTimings *timings, uint64_t now_ns,
 		node->promise_lower_ns = promise_over_ns;
 	if (node->wanted.standing == RAFT_MEMBER &&
 		node->wanted.max_promise_ns < raft_promise_ns(timings))
-		raft_want(node);
+		persistence_want(node);
 
 	if (node->role == RAFT_LEADER &&
 		node->heartbeat_ns > node->now_ns + timings->heartbeat_interval_ns)

@@ -56,7 +56,7 @@ election_arm_first(RaftNode *node)
 
 	if (!node->silent || node->now_ns >= node->silent_until_ns)
 	{
-		node->election_deadline_ns = node->now_ns + raft_delta_ns(node) +
+		node->election_deadline_ns = node->now_ns + timings_delta_ns(node) +
 			raft_random_below(node, timings->election_timeout_min_ns / 2 + 1);
 		return;
 	}
@@ -73,7 +73,7 @@ election_arm_first(RaftNode *node)
 bool
 election_may_campaign(const RaftNode *node)
 {
-	return raft_takes_part(node) && !node->silent &&
+	return membership_takes_part(node) && !node->silent &&
 		node->config.timings.priority > 0 &&
 		(node->promise_leader == RAFT_NO_NODE ||
 		 node->now_ns >= node->promise_until_ns) &&
@@ -105,7 +105,7 @@ election_adopt_term(RaftNode *node, uint64_t term, RaftReason reason)
 {
 	node->wanted.term = term;
 	node->wanted.vote = RAFT_VOTE_NONE;
-	raft_want(node);
+	persistence_want(node);
 	election_become_follower(node, reason);
 	raft_set_leader(node, RAFT_NO_NODE, 0, reason);
 }
@@ -211,7 +211,7 @@ election_receive_pre_vote(RaftNode *node, const RaftMessage *message)
 		refusal = RAFT_REFUSAL_POSITION;
 	if (refusal == RAFT_REFUSAL_NONE)
 	{
-		uint64_t	hold_ns = node->now_ns + 3 * raft_delta_ns(node);
+		uint64_t	hold_ns = node->now_ns + 3 * timings_delta_ns(node);
 
 		node->counters.pre_votes_granted++;
 
@@ -268,7 +268,7 @@ election_receive_vote(RaftNode *node, const RaftMessage *message)
 		if (node->wanted.vote != message->from)
 		{
 			node->wanted.vote = message->from;
-			raft_want(node);
+			persistence_want(node);
 			event.type = RAFT_EVENT_VOTE;
 			event.other = message->from;
 			outbox_event(node, &event);
@@ -346,14 +346,14 @@ send_requests(RaftNode *node)
 		if (peer->refusal == RAFT_REFUSAL_NONE)
 			send_request(node, i);
 	}
-	node->resend_ns = node->now_ns + raft_resend_interval_ns(node);
+	node->resend_ns = node->now_ns + timings_resend_interval_ns(node);
 }
 
 /* A new candidacy: no answer to an earlier one counts for it. */
 static void
 begin_round(RaftNode *node, RaftRole role, RaftReason reason)
 {
-	uint64_t	duration = 12 * raft_delta_ns(node);
+	uint64_t	duration = 12 * timings_delta_ns(node);
 	uint64_t	least = node->config.timings.election_timeout_min_ns / 10;
 	int32_t		i;
 
@@ -398,7 +398,7 @@ election_campaign(RaftNode *node)
 	node->counters.elections_begun++;
 	node->wanted.term++;
 	node->wanted.vote = node->config.node_id;
-	raft_want(node);
+	persistence_want(node);
 	begin_round(node, RAFT_CANDIDATE, RAFT_REASON_ELECTION_TIMEOUT);
 	send_requests(node);
 }
@@ -407,7 +407,7 @@ election_campaign(RaftNode *node)
 static void
 fail_round(RaftNode *node)
 {
-	uint64_t	delta = raft_delta_ns(node);
+	uint64_t	delta = timings_delta_ns(node);
 	uint64_t	spread = 6 * delta;
 	uint64_t	least = node->config.timings.election_timeout_min_ns / 50;
 
@@ -555,11 +555,11 @@ election_tick(RaftNode *node)
 	{
 		raft_set_leader(node, RAFT_NO_NODE, 0, RAFT_REASON_ELECTION_TIMEOUT);
 		election_arm(node);
-		if (raft_takes_part(node) && !node->silent &&
+		if (membership_takes_part(node) && !node->silent &&
 			node->promise_leader != RAFT_NO_NODE &&
 			node->promise_until_ns > node->now_ns)
 			node->election_deadline_ns = node->promise_until_ns +
-				raft_random_below(node, raft_delta_ns(node));
+				raft_random_below(node, timings_delta_ns(node));
 	}
 }
 

@@ -39,7 +39,7 @@ tell_resignation(RaftNode *node)
 void
 handover_resign(RaftNode *node, int32_t successor, RaftReason reason)
 {
-	uint64_t	delta = raft_delta_ns(node);
+	uint64_t	delta = timings_delta_ns(node);
 	uint64_t	cap = node->config.timings.election_timeout_min_ns;
 	uint64_t	fallback;
 

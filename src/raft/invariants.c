@@ -67,7 +67,7 @@ raft_check(const RaftNode *node)
 		wanted->max_promise_ns < raft_promise_ns(&node->config.timings))
 		return "15: the longest promise is not recorded";
 
-	if (raft_takes_part(node) && node->leader_id != RAFT_NO_NODE &&
+	if (membership_takes_part(node) && node->leader_id != RAFT_NO_NODE &&
 		node->leader_id != self &&
 		(node->promise_leader != node->leader_id ||
 		 node->promise_term != node->leader_term))

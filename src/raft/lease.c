@@ -60,7 +60,7 @@ send_round(RaftNode *node)
 	int32_t		self = node->config.node_id;
 	int32_t		successor = succession_first(node);
 	uint64_t	promise = raft_promise_ns(timings);
-	uint64_t	delta = raft_delta_ns(node);
+	uint64_t	delta = timings_delta_ns(node);
 	uint64_t	expiry = node->now_ns +
 	raft_usable_promise_ns(promise, timings->max_clock_drift_ppm);
 	int32_t		i;
@@ -105,7 +105,7 @@ static uint64_t
 round_interval_ns(const RaftNode *node)
 {
 	uint64_t	heartbeat = node->config.timings.heartbeat_interval_ns;
-	uint64_t	interval = raft_resend_interval_ns(node);
+	uint64_t	interval = timings_resend_interval_ns(node);
 	uint64_t	least = raft_promise_ns(&node->config.timings) / (RAFT_ROUND_HISTORY / 2);
 
 	if (node->lease_end_ns != 0)
@@ -153,7 +153,7 @@ step_down(RaftNode *node, RaftReason reason)
 
 	node->counters.lease_lapses++;
 	node->lease_ended = true;
-	node->unfit_until_ns = node->now_ns + raft_unfit_ns(node);
+	node->unfit_until_ns = node->now_ns + timings_unfit_ns(node);
 	election_become_follower(node, reason);
 	node->election_deadline_ns = node->now_ns + timings->election_timeout_max_ns +
 		raft_random_below(node, timings->election_timeout_max_ns + 1);
@@ -277,7 +277,7 @@ lease_receive_heartbeat(RaftNode *node, const RaftMessage *message)
 {
 	uint64_t	term = message->subject_term;
 
-	if (!raft_takes_part(node))
+	if (!membership_takes_part(node))
 	{
 		learn_leader(node, message);
 		return;

@@ -34,7 +34,7 @@ is_asking(const RaftNode *node)
 }
 
 bool
-raft_takes_part(const RaftNode *node)
+membership_takes_part(const RaftNode *node)
 {
 	return node->durable.standing == RAFT_MEMBER &&
 		node->wanted.standing == RAFT_MEMBER &&
@@ -66,7 +66,7 @@ membership_become_amnesiac(RaftNode *node, RaftAmnesia amnesia)
 	for (i = 0; i < node->config.node_count; i++)
 		node->peers[i].reported = false;
 	node->query_ns = node->now_ns;
-	raft_want(node);
+	persistence_want(node);
 }
 
 /*
@@ -158,7 +158,7 @@ become_member(RaftNode *node, uint64_t term)
 		node->wanted.vote = RAFT_VOTE_SPOILED;
 	node->wanted.term = term;
 	raft_set_leader(node, RAFT_NO_NODE, 0, RAFT_REASON_START);
-	raft_want(node);
+	persistence_want(node);
 }
 
 /* One step up, if every other node has reported at least our standing. */
@@ -192,7 +192,7 @@ climb(RaftNode *node)
 	else
 	{
 		node->wanted.standing++;
-		raft_want(node);
+		persistence_want(node);
 	}
 }
 

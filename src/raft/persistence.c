@@ -12,7 +12,7 @@
 #include "raft_node.h"
 
 void
-raft_want(RaftNode *node)
+persistence_want(RaftNode *node)
 {
 	uint64_t	promise = raft_promise_ns(&node->config.timings);
 	int32_t		i;
@@ -131,7 +131,7 @@ raft_persist_failed(RaftNode *node, uint64_t now_ns, uint64_t draw)
 		outbox_event(node, &event);
 	}
 
-	node->unfit_until_ns = node->now_ns + raft_unfit_ns(node);
+	node->unfit_until_ns = node->now_ns + timings_unfit_ns(node);
 	if (node->role == RAFT_LEADER)
 		handover_resign(node, succession_first(node), RAFT_REASON_STORAGE);
 	else if (node->role != RAFT_FOLLOWER)
@@ -145,7 +145,7 @@ raft_persist_failed(RaftNode *node, uint64_t now_ns, uint64_t draw)
 static uint64_t
 lower_promise_deadline(const RaftNode *node)
 {
-	if (!raft_takes_part(node) ||
+	if (!membership_takes_part(node) ||
 		node->wanted.max_promise_ns <= raft_promise_ns(&node->config.timings))
 		return UINT64_MAX;
 	return node->promise_lower_ns;
@@ -162,5 +162,5 @@ void
 persistence_tick(RaftNode *node)
 {
 	if (node->now_ns >= persistence_deadline(node))
-		raft_want(node);
+		persistence_want(node);
 }

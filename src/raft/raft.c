@@ -186,7 +186,7 @@ raft_init(RaftNode *node, const RaftConfig *config, const RaftDurable *durable,
 
 	if (node->wanted.standing == RAFT_MEMBER &&
 		node->wanted.max_promise_ns < raft_promise_ns(&config->timings))
-		raft_want(node);
+		persistence_want(node);
 	membership_advance(node);
 	return RAFT_OK;
 }

@@ -7,7 +7,7 @@
  * Who may change what:
  *
  *	durable				persistence.c only, when the caller has confirmed the write
- *	wanted				raft_want() and its callers
+ *	wanted				persistence_want() and its callers
  *	role				election.c, handover.c, through election_become_follower
  *	round, expiry, lease_end_ns		lease.c
  *	ranks				succession.c; cleared with the leader by raft_set_leader()
@@ -213,7 +213,7 @@ extern void raft_set_leader(RaftNode *node, int32_t leader_id, uint64_t term,
  * Ask for node->wanted to be made durable, under a new generation.  Callers
  * change wanted first.
  */
-extern void raft_want(RaftNode *node);
+extern void persistence_want(RaftNode *node);
 
 /* Ask again after a failed write, or for a lower longest promise. */
 extern void persistence_tick(RaftNode *node);
@@ -222,17 +222,17 @@ extern uint64_t persistence_deadline(const RaftNode *node);
 /* timings.c */
 
 /* The greatest smoothed round trip to any peer; 0: none measured. */
-extern uint64_t raft_round_trip_ns(const RaftNode *node);
+extern uint64_t timings_round_trip_ns(const RaftNode *node);
 
 /* The step between two nodes' timers, delta (RAFT.md, 5.3). */
-extern uint64_t raft_delta_ns(const RaftNode *node);
-extern uint64_t raft_delta_cap_ns(const RaftNode *node);
+extern uint64_t timings_delta_ns(const RaftNode *node);
+extern uint64_t timings_delta_cap_ns(const RaftNode *node);
 
 /* For how long a node that lost its lease, or cannot write, ranks last. */
-extern uint64_t raft_unfit_ns(const RaftNode *node);
+extern uint64_t timings_unfit_ns(const RaftNode *node);
 
 /* How often to repeat what is urgent to those who have not answered. */
-extern uint64_t raft_resend_interval_ns(const RaftNode *node);
+extern uint64_t timings_resend_interval_ns(const RaftNode *node);
 
 /* election.c */
 extern void election_become_follower(RaftNode *node, RaftReason reason);
@@ -282,7 +282,7 @@ extern void handover_receive_resign(RaftNode *node, const RaftMessage *message);
 /* membership.c */
 
 /* A member whose state can be written: the only kind that takes part. */
-extern bool raft_takes_part(const RaftNode *node);
+extern bool membership_takes_part(const RaftNode *node);
 
 extern void membership_mark_lost(RaftNode *node);
 extern void membership_become_amnesiac(RaftNode *node, RaftAmnesia amnesia);

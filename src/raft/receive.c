@@ -167,7 +167,7 @@ raft_receive(RaftNode *node, const RaftMessage *message, uint64_t now_ns,
 			lease_receive_heartbeat(node, message);
 			break;
 		default:
-			if (raft_takes_part(node) || must_refuse(node, message))
+			if (membership_takes_part(node) || must_refuse(node, message))
 				dispatch_to_member(node, message);
 			break;
 	}

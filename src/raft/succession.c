@@ -149,7 +149,7 @@ succession_rank_peers(RaftNode *node)
 void
 succession_note_rank(RaftNode *node, const RaftMessage *heartbeat)
 {
-	uint64_t	cap = raft_delta_cap_ns(node);
+	uint64_t	cap = timings_delta_cap_ns(node);
 
 	if (heartbeat->rank_epoch < node->rank_epoch)
 		return;
@@ -203,7 +203,7 @@ succession_timeout_ns(RaftNode *node)
 uint64_t
 succession_wait_after_resignation_ns(RaftNode *node)
 {
-	uint64_t	delta = raft_delta_ns(node);
+	uint64_t	delta = timings_delta_ns(node);
 	uint64_t	cap = node->config.timings.election_timeout_min_ns;
 	uint64_t	wait;
 

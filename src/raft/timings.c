@@ -83,7 +83,7 @@ is_recent(const RaftNode *node, const RaftPeer *peer)
 }
 
 uint64_t
-raft_round_trip_ns(const RaftNode *node)
+timings_round_trip_ns(const RaftNode *node)
 {
 	uint64_t	greatest = 0;
 	int32_t		i;
@@ -99,7 +99,7 @@ raft_round_trip_ns(const RaftNode *node)
 }
 
 uint64_t
-raft_delta_cap_ns(const RaftNode *node)
+timings_delta_cap_ns(const RaftNode *node)
 {
 	return node->config.timings.election_timeout_min_ns / 100 * 15;
 }
@@ -110,11 +110,11 @@ raft_delta_cap_ns(const RaftNode *node)
  * deviations stand in for a high percentile, as in TCP (RFC 6298).
  */
 uint64_t
-raft_delta_ns(const RaftNode *node)
+timings_delta_ns(const RaftNode *node)
 {
 	uint64_t	round_trip = 0;
 	uint64_t	storage = node->storage_ns;
-	uint64_t	cap = raft_delta_cap_ns(node);
+	uint64_t	cap = timings_delta_cap_ns(node);
 	uint64_t	delta;
 	int32_t		i;
 
@@ -139,9 +139,9 @@ raft_delta_ns(const RaftNode *node)
 }
 
 uint64_t
-raft_resend_interval_ns(const RaftNode *node)
+timings_resend_interval_ns(const RaftNode *node)
 {
-	uint64_t	interval = 2 * raft_round_trip_ns(node);
+	uint64_t	interval = 2 * timings_round_trip_ns(node);
 	uint64_t	cap = node->config.timings.election_timeout_min_ns / 10;
 
 	if (interval < RAFT_RESEND_MIN_NS)
@@ -151,7 +151,7 @@ raft_resend_interval_ns(const RaftNode *node)
 
 /* For how long a node ranks last that could not do what a leader must. */
 uint64_t
-raft_unfit_ns(const RaftNode *node)
+timings_unfit_ns(const RaftNode *node)
 {
 	return 10 * node->config.timings.election_timeout_max_ns;
 }

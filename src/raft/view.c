@@ -41,7 +41,7 @@ raft_view(const RaftNode *node, RaftView *view)
 	view->recover_at_ns = membership_recover_at_ns(node);
 	view->rank = node->rank;
 	view->rank_delay_ns = node->role == RAFT_FOLLOWER && node->rank != RAFT_NO_RANK ?
-		node->rank_delay_ns : raft_delta_ns(node);
+		node->rank_delay_ns : timings_delta_ns(node);
 	view->successor = node->role == RAFT_LEADER ?
 		succession_first(node) : RAFT_NO_NODE;
 	view->timings = node->config.timings;
