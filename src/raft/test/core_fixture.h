@@ -46,6 +46,10 @@
 /* "To anybody" in core_sent() and core_count_sent(). */
 #define ANYBODY				(-1)
 
+/* What most tests look for. */
+#define PRE_VOTE_REPLY		RAFT_MESSAGE_PRE_VOTE_REPLY
+#define VOTE_REPLY			RAFT_MESSAGE_VOTE_REPLY
+
 #define CORE_MAX_SENT		1024
 #define CORE_MAX_EVENTS		64
 #define CORE_MAX_RELEASED	16

@@ -10,8 +10,6 @@
  */
 #include "core_fixture.h"
 
-#define VOTE_REPLY	RAFT_MESSAGE_VOTE_REPLY
-
 static void
 test_election_timeout_is_drawn_between_its_bounds(void **state)
 {

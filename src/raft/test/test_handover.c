@@ -8,8 +8,6 @@
  */
 #include "core_fixture.h"
 
-#define VOTE_REPLY	RAFT_MESSAGE_VOTE_REPLY
-
 /* ----------
  * The leader that resigns
  * ----------

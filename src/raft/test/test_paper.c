@@ -13,8 +13,6 @@
  */
 #include "core_fixture.h"
 
-#define VOTE_REPLY	RAFT_MESSAGE_VOTE_REPLY
-
 /*
  * Paper, 5.1: "if one server's current term is smaller than the other's, then
  * it updates its current term to the larger value."

@@ -16,8 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define VOTE_REPLY	RAFT_MESSAGE_VOTE_REPLY
-
 /* ----------
  * Writes
  * ----------

@@ -8,9 +8,6 @@
  */
 #include "core_network.h"
 
-#define PRE_VOTE_REPLY	RAFT_MESSAGE_PRE_VOTE_REPLY
-#define VOTE_REPLY		RAFT_MESSAGE_VOTE_REPLY
-
 static uint64_t seed;
 
 /* A voter at that position. */

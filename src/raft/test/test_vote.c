@@ -13,9 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PRE_VOTE_REPLY	RAFT_MESSAGE_PRE_VOTE_REPLY
-#define VOTE_REPLY		RAFT_MESSAGE_VOTE_REPLY
-
 /* ----------
  * Terms
  * ----------
