@@ -14,6 +14,8 @@
 
 #define PPM					INT64_C(1000000)
 
+const int32_t network_sizes[NETWORK_SIZE_COUNT] = {1, 2, 3, 4, 5, 7, 25};
+
 uint64_t
 network_seed(uint64_t seed)
 {
@@ -661,6 +663,23 @@ network_await_agreement(Network *network, uint64_t limit_ns)
 					 (unsigned long long) (limit_ns / MS(1)));
 		network_run_for(network, MS(10));
 	}
+}
+
+int32_t
+network_start_cluster(Network *network, int32_t count, uint64_t seed)
+{
+	int32_t		leader;
+	int32_t		i;
+
+	network_start(network, count, seed + (uint64_t) count, RAFT_NEW);
+	leader = network_await_agreement(network, SECONDS(10));
+
+	/* The last one may know of the leader before it is a member. */
+	network_run_for(network, 5 * HEARTBEAT_NS);
+	for (i = 0; i < count; i++)
+		assert_int_equal(network->nodes[i].core.disk.standing, RAFT_MEMBER);
+	assert_int_equal(network_leader(network), leader);
+	return leader;
 }
 
 uint64_t

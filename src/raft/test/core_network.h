@@ -21,6 +21,10 @@
 /* In network_await_leader(): nobody leads. */
 #define NOBODY				(-1)
 
+/* Sizes of the clusters that most tests run with, the smallest first. */
+#define NETWORK_SIZE_COUNT	7
+extern const int32_t network_sizes[NETWORK_SIZE_COUNT];
+
 typedef struct NetworkNode
 {
 	Core		core;
@@ -85,6 +89,13 @@ extern uint64_t network_seed(uint64_t seed);
 extern void network_start(Network *network, int32_t count, uint64_t seed,
 						  RaftStanding standing);
 extern void network_stop(Network *network);
+
+/*
+ * Nodes declared new, and on until all are members and follow one leader.
+ * Returns it.  Each size has a run of its own.
+ */
+extern int32_t network_start_cluster(Network *network, int32_t count,
+									 uint64_t seed);
 
 extern uint64_t network_random(Network *network);
 extern uint64_t network_random_below(Network *network, uint64_t limit);
