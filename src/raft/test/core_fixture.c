@@ -698,6 +698,17 @@ core_ack_message(const Core *core, int32_t from, uint64_t round,
 	return message;
 }
 
+RaftMessage
+core_first_ack_message(const Core *core, int32_t from, int32_t priority,
+					   uint8_t flags)
+{
+	RaftMessage message = core_ack_message(core, from, 1, PROMISE_NS);
+
+	message.priority = priority;
+	message.flags = flags;
+	return message;
+}
+
 void
 core_heartbeat(Core *core, int32_t from, uint64_t term, uint64_t round)
 {
@@ -710,6 +721,14 @@ void
 core_ack(Core *core, int32_t from, uint64_t round, uint64_t promise_ns)
 {
 	RaftMessage message = core_ack_message(core, from, round, promise_ns);
+
+	core_receive(core, &message);
+}
+
+void
+core_first_ack(Core *core, int32_t from, int32_t priority, uint8_t flags)
+{
+	RaftMessage message = core_first_ack_message(core, from, priority, flags);
 
 	core_receive(core, &message);
 }

@@ -179,11 +179,17 @@ extern RaftMessage core_heartbeat_message(const Core *core, int32_t from,
 extern RaftMessage core_ack_message(const Core *core, int32_t from,
 									uint64_t round, uint64_t promise_ns);
 
+/* Of the first round, by a peer of that priority, with those flags. */
+extern RaftMessage core_first_ack_message(const Core *core, int32_t from,
+										  int32_t priority, uint8_t flags);
+
 /* Feed usual ones. */
 extern void core_heartbeat(Core *core, int32_t from, uint64_t term,
 						   uint64_t round);
 extern void core_ack(Core *core, int32_t from, uint64_t round,
 					 uint64_t promise_ns);
+extern void core_first_ack(Core *core, int32_t from, int32_t priority,
+						   uint8_t flags);
 extern void core_ask_pre_vote(Core *core, int32_t from, uint64_t term);
 extern void core_ask_vote(Core *core, int32_t from, uint64_t term);
 extern void core_report(Core *core, int32_t from, RaftStanding standing,
