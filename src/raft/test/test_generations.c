@@ -1,12 +1,197 @@
 /*-------------------------------------------------------------------------
  *
  * test_generations.c
- *		How a rolled-back record is found out, by what the peers have seen; more
- *		of it is in test_recovery.c and test_persistence.c.
+ *		Generations of records: what nodes have seen of each other's, and how a
+ *		rolled-back one is found out by that; more of it is in test_recovery.c.
  *
  *-------------------------------------------------------------------------
  */
 #include "core_fixture.h"
+
+/* ----------
+ * What was seen of the peers' records
+ * ----------
+ */
+
+/* Node 1 says a word, of a record of that generation. */
+static void
+tell_generation(Core *core, uint64_t session, uint64_t generation)
+{
+	RaftMessage probe = core_message(core, RAFT_MESSAGE_PROBE, 1, 0);
+
+	probe.from_session = session;
+	probe.generation = generation;
+	assert_int_equal(core_receive(core, &probe), RAFT_OK);
+}
+
+/* News of a peer is no reason to write; but each record has all of it. */
+static void
+test_peer_generations_are_written_along(void **state)
+{
+	Core		core;
+	int			writes;
+
+	(void) state;
+	core_start_member(&core, 0, 3, 5);
+	writes = core.write_count;
+	tell_generation(&core, PEER_SESSION(1), 17);
+	core_run_until(&core, core.now_ns + MS(10));
+	assert_int_equal(core.write_count, writes);
+	assert_int_equal(core.disk.peer_generation[1], 0);
+	core_ask_vote(&core, 2, 6);
+	assert_int_equal(core.write_count, writes + 1);
+	assert_int_equal(core.disk.peer_generation[0], 0);
+	assert_int_equal(core.disk.peer_generation[1], 17);
+	assert_int_equal(core.disk.peer_generation[2], 1);
+
+	/* The greatest, not the latest. */
+	tell_generation(&core, PEER_SESSION(1), 12);
+	core_ask_vote(&core, 2, 7);
+	assert_int_equal(core.disk.peer_generation[1], 17);
+	tell_generation(&core, 555, 15);
+	core_ask_vote(&core, 2, 8);
+	assert_int_equal(core.disk.peer_generation[1], 17);
+	core_free(&core);
+}
+
+/* A peer that was rolled back is told so also by a node that has restarted. */
+static void
+test_peer_generations_survive_a_restart(void **state)
+{
+	Core		core;
+
+	(void) state;
+	core_start_member(&core, 0, 3, 5);
+	tell_generation(&core, PEER_SESSION(1), 17);
+	core_ask_vote(&core, 2, 6);
+	core_restart(&core, SECONDS(1));
+	assert_int_equal(core_peer(&core, 1).generation, 17);
+	assert_int_equal(core_peer(&core, 0).generation, 0);
+
+	/* With the first word, and in answers. */
+	core_tick(&core, core.now_ns);
+	assert_int_equal(core_sent(&core, RAFT_MESSAGE_PROBE, 1)->generation_seen, 17);
+	assert_int_equal(core_sent(&core, RAFT_MESSAGE_PROBE, 2)->generation_seen, 1);
+	tell_generation(&core, 555, 12);
+	assert_int_equal(core_sent(&core, RAFT_MESSAGE_PROBE_REPLY, 1)->generation_seen, 17);
+
+	/* It may have been the present session's: nothing is said of former ones. */
+	assert_int_equal(core_sent(&core, RAFT_MESSAGE_PROBE_REPLY, 1)->former_generation_seen, 0);
+
+	/* And on to the next record. */
+	core_heartbeat(&core, 2, 9, 1);
+	assert_int_equal(core.disk.peer_generation[1], 17);
+	core_free(&core);
+}
+
+/* A rolled-back peer's own writes must not hide what was seen before them. */
+static void
+test_former_sessions_generation_is_told(void **state)
+{
+	Core		core;
+	RaftMessage stranger;
+	const RaftMessage *reply;
+
+	(void) state;
+	core_start_member(&core, 0, 3, 5);
+	tell_generation(&core, PEER_SESSION(1), 40);
+	reply = core_sent(&core, RAFT_MESSAGE_PROBE_REPLY, 1);
+	assert_int_equal(reply->generation_seen, 40);
+	assert_int_equal(reply->former_generation_seen, 0);
+
+	/* To a session that is not accepted yet, all that was seen is former. */
+	stranger = core_message(&core, RAFT_MESSAGE_PROBE, 1, 0);
+	stranger.from_session = 555;
+	stranger.stranger = true;
+	stranger.generation = 30;
+	core_receive(&core, &stranger);
+	reply = core_sent(&core, RAFT_MESSAGE_PROBE_REPLY, 1);
+	assert_int_equal(reply->to_session, 555);
+	assert_int_equal(reply->generation_seen, 40);
+	assert_int_equal(reply->former_generation_seen, 40);
+
+	/* And when it is, also after it has caught up. */
+	tell_generation(&core, 555, 30);
+	reply = core_sent(&core, RAFT_MESSAGE_PROBE_REPLY, 1);
+	assert_int_equal(reply->generation_seen, 40);
+	assert_int_equal(reply->former_generation_seen, 40);
+	tell_generation(&core, 555, 45);
+	reply = core_sent(&core, RAFT_MESSAGE_PROBE_REPLY, 1);
+	assert_int_equal(reply->generation_seen, 45);
+	assert_int_equal(reply->former_generation_seen, 40);
+
+	/* In every message, as any may be lost. */
+	core_run_until_role(&core, RAFT_PRE_CANDIDATE);
+	reply = core_sent(&core, RAFT_MESSAGE_PRE_VOTE, 1);
+	assert_int_equal(reply->generation_seen, 45);
+	assert_int_equal(reply->former_generation_seen, 40);
+	assert_int_equal(core_sent(&core, RAFT_MESSAGE_PRE_VOTE, 2)->former_generation_seen, 0);
+	core_free(&core);
+}
+
+/* Without any session of it known, nothing is. */
+static void
+test_first_session_has_no_former_one(void **state)
+{
+	Core		core;
+	RaftMessage stranger;
+
+	(void) state;
+	core_init(&core, 0, 3, core_record(RAFT_MEMBER, 5, PROMISE_NS));
+	core.disk.peer_generation[1] = 40;
+	core_boot(&core, true);
+	stranger = core_message(&core, RAFT_MESSAGE_PROBE, 1, 0);
+	stranger.stranger = true;
+	core_receive(&core, &stranger);
+	assert_int_equal(core_sent(&core, RAFT_MESSAGE_PROBE_REPLY, 1)->generation_seen, 40);
+	assert_int_equal(core_sent(&core, RAFT_MESSAGE_PROBE_REPLY, 1)->former_generation_seen, 0);
+	core_free(&core);
+}
+
+/* What a record says of oneself, or of nodes that are no more, is nothing. */
+static void
+test_generations_of_no_peer(void **state)
+{
+	Core		core;
+
+	(void) state;
+	core_init(&core, 0, 3, core_record(RAFT_MEMBER, 5, 0));
+	core.disk.peer_generation[0] = 99;
+	core.disk.peer_generation[1] = 7;
+	core.disk.peer_generation[3] = 99;
+	core_boot(&core, true);
+	core_meet_peers(&core);
+	assert_int_equal(core_peer(&core, 0).generation, 0);
+	assert_int_equal(core_peer(&core, 1).generation, 7);
+	assert_int_equal(core.disk.peer_generation[0], 0);
+	assert_int_equal(core.disk.standing, RAFT_MEMBER);
+	core_free(&core);
+}
+
+static void
+test_peer_generations_and_a_failing_disk(void **state)
+{
+	Core		core;
+
+	(void) state;
+	core_start_member(&core, 0, 3, 5);
+	tell_generation(&core, PEER_SESSION(1), 17);
+	core.failing_writes = 1;
+	core_ask_vote(&core, 2, 6);
+	assert_true(core_view(&core).storage_failed);
+	assert_int_equal(core.disk.peer_generation[1], 0);
+	tell_generation(&core, PEER_SESSION(1), 18);
+	assert_int_equal(core_sent(&core, RAFT_MESSAGE_PROBE_REPLY, 1)->generation_seen, 18);
+	core_run_until(&core, core.now_ns + 2 * TIMEOUT_MIN_NS);
+	assert_false(core_view(&core).storage_failed);
+	assert_int_equal(core.disk.peer_generation[1], 18);
+	core_free(&core);
+}
+
+/* ----------
+ * A record that was rolled back
+ * ----------
+ */
 
 #define PROBE_REPLY RAFT_MESSAGE_PROBE_REPLY
 
@@ -185,6 +370,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_peer_generations_are_written_along),
+		cmocka_unit_test(test_peer_generations_survive_a_restart),
+		cmocka_unit_test(test_former_sessions_generation_is_told),
+		cmocka_unit_test(test_first_session_has_no_former_one),
+		cmocka_unit_test(test_generations_of_no_peer),
+		cmocka_unit_test(test_peer_generations_and_a_failing_disk),
 		cmocka_unit_test(test_former_records_that_are_still_there_are_no_rollback),
 		cmocka_unit_test(test_every_message_tells_what_was_seen),
 		cmocka_unit_test(test_stranger_is_told_of_its_former_self),
