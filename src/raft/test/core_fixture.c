@@ -440,6 +440,13 @@ core_start_member_with_positions(Core *core, int32_t node_id,
 }
 
 void
+core_start_elected(Core *core, int32_t node_count)
+{
+	core_start_member(core, 0, node_count, 5);
+	core_elect(core);
+}
+
+void
 core_start_standing(Core *core, int32_t node_count, RaftStanding standing,
 					uint64_t term)
 {

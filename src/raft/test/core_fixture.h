@@ -139,6 +139,9 @@ extern void core_start_member_with_positions(Core *core, int32_t node_id,
 											 int32_t node_count, uint64_t term,
 											 RaftPositionMode mode);
 
+/* Node 0, elected in term 6, its first round sent and nothing acknowledged. */
+extern void core_start_elected(Core *core, int32_t node_count);
+
 /* A node of that standing and term, whose peers have said they have the same. */
 extern void core_start_standing(Core *core, int32_t node_count,
 								RaftStanding standing, uint64_t term);

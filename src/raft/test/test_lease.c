@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * test_lease.c
- *		Heartbeats, promises, check-quorum and the lease of one node.
+ *		Check-quorum and the lease of one node.
  *
  *-------------------------------------------------------------------------
  */
@@ -12,14 +12,6 @@ static uint64_t
 usable_ns(void)
 {
 	return raft_usable_promise_ns(PROMISE_NS, core_timings().max_clock_drift_ppm);
-}
-
-/* Elected, with the first round sent and nothing acknowledged. */
-static void
-start_leader(Core *core, int32_t node_count)
-{
-	core_start_member(core, 0, node_count, 5);
-	core_elect(core);
 }
 
 /* ----------
@@ -56,224 +48,10 @@ test_usable_promise(void **state)
 					 raft_usable_promise_ns(RAFT_MAX_PROMISE_NS, 500));
 }
 
-static void
-test_promise_is_shorter_than_the_timeout(void **state)
-{
-	RaftTimings timings = core_timings();
-
-	(void) state;
-	assert_int_equal(raft_promise_ns(&timings), PROMISE_NS);
-	timings.heartbeat_interval_ns = MS(200);
-	assert_int_equal(raft_promise_ns(&timings), MS(700));
-}
-
 /* ----------
  * The leader
  * ----------
  */
-
-static void
-test_heartbeats_leave_at_each_interval(void **state)
-{
-	Core		core;
-	const RaftMessage *heartbeat;
-	uint64_t	elected_ns;
-	int			i;
-
-	(void) state;
-	start_leader(&core, 3);
-	elected_ns = core.now_ns;
-	heartbeat = core_sent(&core, RAFT_MESSAGE_HEARTBEAT, 2);
-	assert_non_null(heartbeat);
-	assert_int_equal(heartbeat->successor, RAFT_NO_NODE);
-
-	/* With the lease there is a successor, and the others learn it at once. */
-	core_ack(&core, 1, 1, PROMISE_NS);
-	assert_true(raft_next_deadline(core.raft) == core.now_ns);
-	core_tick(&core, core.now_ns);
-	heartbeat = core_sent(&core, RAFT_MESSAGE_HEARTBEAT, 2);
-	assert_non_null(heartbeat);
-	assert_int_equal(heartbeat->round, 2);
-	assert_int_equal(heartbeat->successor, 1);
-
-	for (i = 1; i <= 5; i++)
-	{
-		core_ack(&core, 1, (uint64_t) i + 1, PROMISE_NS);
-		core_run_until(&core, elected_ns + i * HEARTBEAT_NS - 1);
-		assert_int_equal(core_count_sent(&core, RAFT_MESSAGE_HEARTBEAT, ANYBODY), 0);
-		core_run_until(&core, elected_ns + i * HEARTBEAT_NS);
-		heartbeat = core_sent(&core, RAFT_MESSAGE_HEARTBEAT, 2);
-		assert_non_null(heartbeat);
-		assert_int_equal(heartbeat->round, i + 2);
-		assert_int_equal(heartbeat->subject_term, 6);
-		assert_int_equal(heartbeat->promise_ns, PROMISE_NS);
-		assert_int_equal(heartbeat->rank, RAFT_NO_RANK);
-		assert_true(heartbeat->flags & RAFT_FLAG_LEADER);
-		assert_int_equal(heartbeat->successor, 1);
-	}
-	assert_int_equal(raft_counters(core.raft)->heartbeats_sent, 14);
-	core_free(&core);
-}
-
-/* The step between timers follows what is measured of those that are there. */
-static void
-test_heartbeats_tell_the_step_between_timers(void **state)
-{
-	Core		core;
-	uint64_t	round;
-
-	(void) state;
-	start_leader(&core, 3);
-	assert_int_equal(core_sent(&core, RAFT_MESSAGE_HEARTBEAT, 1)->rank_delay_ns,
-					 MS(10));
-	core.now_ns += MS(20);
-	core_ack(&core, 2, 1, PROMISE_NS);
-	core_run_until(&core, core.now_ns + MS(70));
-
-	/* Of one measurement the deviation is taken to be half. */
-	assert_int_equal(core_sent(&core, RAFT_MESSAGE_HEARTBEAT, 1)->rank_delay_ns,
-					 3 * (MS(20) + 2 * MS(10)) + 2 * MS(1));
-
-	/* Node 2 is heard no more; of node 1 there is a short round trip. */
-	core_run_until(&core, core.now_ns + MS(30));
-	for (round = 3; round < 40; round++)
-	{
-		core_ack(&core, 1, round, PROMISE_NS);
-		core_run_until(&core, core.now_ns + HEARTBEAT_NS);
-	}
-	assert_int_equal(core_sent(&core, RAFT_MESSAGE_HEARTBEAT, 1)->rank_delay_ns,
-					 MS(10));
-	core_free(&core);
-}
-
-static void
-test_missed_beats_are_not_made_up_for(void **state)
-{
-	Core		core;
-
-	(void) state;
-	start_leader(&core, 3);
-	core_ack(&core, 1, 1, PROMISE_NS);
-	core_tick(&core, core.now_ns + 5 * HEARTBEAT_NS + MS(1));
-	assert_int_equal(core_count_sent(&core, RAFT_MESSAGE_HEARTBEAT, 1), 1);
-	core_run_until(&core, core.now_ns + HEARTBEAT_NS - 1);
-	assert_int_equal(core_count_sent(&core, RAFT_MESSAGE_HEARTBEAT, 1), 0);
-	core_run_until(&core, core.now_ns + 1);
-	assert_int_equal(core_count_sent(&core, RAFT_MESSAGE_HEARTBEAT, 1), 1);
-	core_free(&core);
-}
-
-/* Before the lease, rounds follow each other at this interval. */
-#define FIRST_ROUNDS_NS		(PROMISE_NS / (RAFT_ROUND_HISTORY / 2))
-
-/* A lost first heartbeat must not cost a whole interval. */
-static void
-test_first_rounds_are_repeated_until_the_lease_begins(void **state)
-{
-	Core		core;
-	uint64_t	elected_ns;
-	int			i;
-
-	(void) state;
-	start_leader(&core, 5);
-	elected_ns = core.now_ns;
-	for (i = 1; i <= 4; i++)
-	{
-		core_run_until(&core, elected_ns + i * FIRST_ROUNDS_NS - 1);
-		assert_int_equal(core_count_sent(&core, RAFT_MESSAGE_HEARTBEAT, ANYBODY), 0);
-		core_run_until(&core, elected_ns + i * FIRST_ROUNDS_NS);
-		assert_int_equal(core_count_sent(&core, RAFT_MESSAGE_HEARTBEAT, ANYBODY), 4);
-		assert_int_equal(core_sent(&core, RAFT_MESSAGE_HEARTBEAT, 4)->round, i + 1);
-		assert_false(core_sent(&core, RAFT_MESSAGE_HEARTBEAT, 4)->flags &
-					 RAFT_FLAG_LEADER);
-
-		/* One of the two promises that are needed. */
-		core_ack(&core, 1, (uint64_t) i + 1, PROMISE_NS);
-	}
-
-	/* The second one: a round at once, and from then on the usual interval. */
-	core.now_ns += MS(1);
-	core_ack(&core, 2, 5, PROMISE_NS);
-	assert_true(core_lease_is_valid(&core));
-	core_tick(&core, core.now_ns);
-	assert_int_equal(core_sent(&core, RAFT_MESSAGE_HEARTBEAT, 3)->round, 6);
-	core_run_until(&core, core.now_ns + HEARTBEAT_NS - 1);
-	assert_int_equal(core_count_sent(&core, RAFT_MESSAGE_HEARTBEAT, ANYBODY), 0);
-	core_run_until(&core, core.now_ns + 1);
-	assert_int_equal(core_sent(&core, RAFT_MESSAGE_HEARTBEAT, 3)->round, 7);
-	core_free(&core);
-}
-
-/* The interval of the first rounds with that round trip. */
-static uint64_t
-measure_first_interval(uint64_t round_trip_ns, uint64_t heartbeat_ns)
-{
-	Core		core;
-	RaftTimings timings = core_timings();
-	RaftMessage reply;
-	uint64_t	elected_ns;
-	uint64_t	interval_ns;
-
-	core_init(&core, 0, 3, core_record(RAFT_MEMBER, 5, 0));
-	timings.heartbeat_interval_ns = heartbeat_ns;
-	core.config.timings = timings;
-	core_boot(&core, true);
-	core_tick(&core, core.now_ns);
-	reply = core_message(&core, RAFT_MESSAGE_PROBE_REPLY, 1, 5);
-	reply.nonce = core_sent(&core, RAFT_MESSAGE_PROBE, 1)->nonce;
-	core.now_ns += round_trip_ns;
-	core_receive(&core, &reply);
-	core_meet_peers(&core);
-	core_elect(&core);
-	elected_ns = core.now_ns;
-	do
-		core_tick(&core, raft_next_deadline(core.raft));
-	while (core_sent(&core, RAFT_MESSAGE_HEARTBEAT, 1) == NULL);
-	interval_ns = core.now_ns - elected_ns;
-	core_free(&core);
-	return interval_ns;
-}
-
-/* Not before an answer can be there, nor later than the usual interval. */
-static void
-test_interval_of_the_first_rounds(void **state)
-{
-	(void) state;
-	assert_int_equal(measure_first_interval(MS(1), HEARTBEAT_NS), FIRST_ROUNDS_NS);
-	assert_int_equal(measure_first_interval(MS(20), HEARTBEAT_NS), MS(40));
-	assert_int_equal(measure_first_interval(MS(45), HEARTBEAT_NS), MS(90));
-	assert_int_equal(measure_first_interval(MS(70), HEARTBEAT_NS), HEARTBEAT_NS);
-	assert_int_equal(measure_first_interval(MS(1), MS(10)), MS(10));
-}
-
-/* However fast they are repeated: no acknowledgement is of a forgotten round. */
-static void
-test_first_rounds_stay_in_the_ring(void **state)
-{
-	Core		core;
-	uint64_t	elected_ns;
-	uint64_t	round;
-
-	(void) state;
-	start_leader(&core, 3);
-	elected_ns = core.now_ns;
-	core_run_until(&core, elected_ns + PROMISE_NS - 1);
-	round = core_sent(&core, RAFT_MESSAGE_HEARTBEAT, 1)->round;
-	assert_int_equal(round, RAFT_ROUND_HISTORY / 2);
-	core_ack(&core, 1, 1, SECONDS(2));
-	assert_true(core_peer(&core, 1).expiry_ns != 0);
-	assert_true(core_lease_is_valid(&core));
-	core_free(&core);
-
-	/* Without any, they end with the leadership, one promise later. */
-	start_leader(&core, 3);
-	elected_ns = core.now_ns;
-	core_run_until(&core, elected_ns + PROMISE_NS);
-	assert_int_equal(core_view(&core).role_reason, RAFT_REASON_NO_LEASE);
-	core_run_until(&core, core.now_ns + MS(500));
-	assert_int_equal(core_count_sent(&core, RAFT_MESSAGE_HEARTBEAT, ANYBODY), 0);
-	core_free(&core);
-}
 
 /* A round trip that leaves hardly anything of the promise: still a lease. */
 static void
@@ -287,7 +65,7 @@ test_lease_begins_with_a_very_long_round_trip(void **state)
 	uint64_t	acknowledged = 0;
 
 	(void) state;
-	start_leader(&core, 3);
+	core_start_elected(&core, 3);
 	elected_ns = core.now_ns;
 	sent_ns[1] = elected_ns;
 	while (core.now_ns < elected_ns + 2 * round_trip_ns)
@@ -319,7 +97,7 @@ test_lease_begins_with_a_majority_of_promises(void **state)
 	Core		core;
 
 	(void) state;
-	start_leader(&core, 5);
+	core_start_elected(&core, 5);
 	core_ack(&core, 1, 1, PROMISE_NS);
 	assert_false(core_lease_is_valid(&core));
 
@@ -345,7 +123,7 @@ test_lease_counts_from_the_sending(void **state)
 	uint64_t	round;
 
 	(void) state;
-	start_leader(&core, 3);
+	core_start_elected(&core, 3);
 	sent_ns = core.now_ns;
 	core_run_until(&core, sent_ns + MS(450));
 	core_ack(&core, 1, 1, PROMISE_NS);
@@ -372,7 +150,7 @@ test_lease_is_the_qth_greatest_expiry(void **state)
 	uint32_t	drift = core_timings().max_clock_drift_ppm;
 
 	(void) state;
-	start_leader(&core, 5);
+	core_start_elected(&core, 5);
 	sent_ns = core.now_ns;
 	core_ack(&core, 1, 1, MS(300));
 	core_ack(&core, 2, 1, MS(500));
@@ -399,7 +177,7 @@ test_acknowledgement_never_lowers_the_lease(void **state)
 	uint64_t	round;
 
 	(void) state;
-	start_leader(&core, 3);
+	core_start_elected(&core, 3);
 	core_ack(&core, 1, 1, PROMISE_NS);
 	core_run_until(&core, core.now_ns + HEARTBEAT_NS);
 	sent_ns = core.now_ns;
@@ -421,7 +199,7 @@ test_promise_that_has_run_out_begins_no_lease(void **state)
 	Core		core;
 
 	(void) state;
-	start_leader(&core, 3);
+	core_start_elected(&core, 3);
 	core_run_until(&core, core.now_ns + MS(200));
 	core_ack(&core, 1, 1, MS(200));
 	assert_null(core_event(&core, RAFT_EVENT_LEASE_BEGUN));
@@ -438,7 +216,7 @@ test_promise_beyond_its_cap_counts_as_the_cap(void **state)
 	Core		core;
 
 	(void) state;
-	start_leader(&core, 3);
+	core_start_elected(&core, 3);
 	core_ack(&core, 1, 1, UINT64_MAX / 2);
 	assert_true(core_peer(&core, 1).expiry_ns == core.now_ns +
 				raft_usable_promise_ns(RAFT_MAX_PROMISE_NS, 10000));
@@ -453,7 +231,7 @@ test_acknowledgements_of_other_rounds_do_not_count(void **state)
 	int			i;
 
 	(void) state;
-	start_leader(&core, 3);
+	core_start_elected(&core, 3);
 	core_ack(&core, 1, 0, PROMISE_NS);
 	core_ack(&core, 1, 2, PROMISE_NS);	/* not sent yet */
 	core_ack(&core, 1, RAFT_ROUND_HISTORY + 1, PROMISE_NS);
@@ -488,7 +266,7 @@ test_acknowledgement_to_another_session_does_not_count(void **state)
 	RaftMessage ack;
 
 	(void) state;
-	start_leader(&core, 3);
+	core_start_elected(&core, 3);
 	ack = core_message(&core, RAFT_MESSAGE_HEARTBEAT_ACK, 1, 6);
 	ack.round = 1;
 	ack.promise_ns = PROMISE_NS;
@@ -508,7 +286,7 @@ test_hung_ticker_loses_the_lease(void **state)
 	int			i;
 
 	(void) state;
-	start_leader(&core, 3);
+	core_start_elected(&core, 3);
 	sent_ns = core.now_ns;
 
 	/* Both peers promise a minute; the own promise still bounds the lease. */
@@ -539,7 +317,7 @@ test_lapse_ends_leadership(void **state)
 	uint64_t	end_ns;
 
 	(void) state;
-	start_leader(&core, 3);
+	core_start_elected(&core, 3);
 	core_ack(&core, 1, 1, PROMISE_NS);
 	end_ns = core.cell_end_ns;
 	core_run_until(&core, end_ns - 1);
@@ -566,7 +344,7 @@ test_late_acknowledgement_does_not_revive_a_lease(void **state)
 	Core		core;
 
 	(void) state;
-	start_leader(&core, 3);
+	core_start_elected(&core, 3);
 	core_ack(&core, 1, 1, PROMISE_NS);
 	core_run_until(&core, core.now_ns + 3 * HEARTBEAT_NS);
 	core.now_ns = core.cell_end_ns;
@@ -588,27 +366,27 @@ test_expiry_comes_first_at_every_entry(void **state)
 	RaftTimings timings = core_timings();
 
 	(void) state;
-	start_leader(&core, 3);
+	core_start_elected(&core, 3);
 	core_ack(&core, 1, 1, PROMISE_NS);
 	core.now_ns = core.cell_end_ns;
 	core_ask_vote(&core, 2, 7);
 	assert_true(core_granted(&core, RAFT_MESSAGE_VOTE_REPLY, 2));
 	core_free(&core);
 
-	start_leader(&core, 3);
+	core_start_elected(&core, 3);
 	core_ack(&core, 1, 1, PROMISE_NS);
 	core.now_ns = core.cell_end_ns;
 	assert_int_equal(core_step_down(&core, RAFT_REASON_STEP_DOWN), RAFT_NOT_LEADER);
 	core_free(&core);
 
-	start_leader(&core, 3);
+	core_start_elected(&core, 3);
 	core_ack(&core, 1, 1, PROMISE_NS);
 	core.now_ns = core.cell_end_ns;
 	assert_int_equal(core_reconfigure(&core, &timings), RAFT_OK);
 	assert_int_equal(core_view(&core).role, RAFT_FOLLOWER);
 	core_free(&core);
 
-	start_leader(&core, 3);
+	core_start_elected(&core, 3);
 	core_ack(&core, 1, 1, PROMISE_NS);
 	core.now_ns = core.cell_end_ns;
 	assert_int_equal(core_forget_state(&core), RAFT_NOT_AMNESIAC);
@@ -616,7 +394,7 @@ test_expiry_comes_first_at_every_entry(void **state)
 	core_free(&core);
 
 	/* A longer promise is written while the lease runs out. */
-	start_leader(&core, 3);
+	core_start_elected(&core, 3);
 	core_ack(&core, 1, 1, PROMISE_NS);
 	core.write_ns = SECONDS(1);
 	timings.election_timeout_min_ns = SECONDS(2);
@@ -633,7 +411,7 @@ test_leader_without_lease_steps_down(void **state)
 	uint64_t	elected_ns;
 
 	(void) state;
-	start_leader(&core, 3);
+	core_start_elected(&core, 3);
 	elected_ns = core.now_ns;
 	core_run_until(&core, elected_ns + PROMISE_NS - 1);
 	assert_int_equal(core_view(&core).role, RAFT_LEADER);
@@ -654,7 +432,7 @@ test_lapsed_leader_stays_back(void **state)
 	(void) state;
 	for (i = 0; i < 20; i++)
 	{
-		start_leader(&core, 3);
+		core_start_elected(&core, 3);
 		core_ack(&core, 1, 1, PROMISE_NS);
 		core.draw = (uint64_t) i;
 		core_run_until_role(&core, RAFT_FOLLOWER);
@@ -673,7 +451,7 @@ test_lease_ends_without_ticks(void **state)
 	Core		core;
 
 	(void) state;
-	start_leader(&core, 3);
+	core_start_elected(&core, 3);
 	core_ack(&core, 1, 1, PROMISE_NS);
 	assert_true(core.cell_end_ns <= core.now_ns + PROMISE_NS);
 	assert_true(raft_next_deadline(core.raft) <= core.cell_end_ns);
@@ -711,178 +489,6 @@ test_two_leaders_of_one_term_break_an_invariant(void **state)
 	core_free(&core);
 }
 
-/* ----------
- * The voter
- * ----------
- */
-
-static void
-test_acknowledgement_tells_the_promise(void **state)
-{
-	Core		core;
-	const RaftMessage *ack;
-	uint64_t	heard_ns;
-
-	(void) state;
-	core_start_member(&core, 2, 3, 5);
-	heard_ns = core.now_ns;
-	core_heartbeat(&core, 1, 7, 42);
-	ack = core_sent(&core, RAFT_MESSAGE_HEARTBEAT_ACK, 1);
-	assert_non_null(ack);
-	assert_int_equal(ack->term, 7);
-	assert_int_equal(ack->subject_term, 7);
-	assert_int_equal(ack->round, 42);
-	assert_int_equal(ack->promise_ns, PROMISE_NS);
-	assert_int_equal(ack->priority, 100);
-	assert_int_equal(ack->flags & RAFT_FLAG_SILENT, 0);
-	assert_int_equal(core_view(&core).promised_to, 1);
-	assert_true(core_view(&core).promised_until_ns == heard_ns + PROMISE_NS);
-	core_free(&core);
-}
-
-static void
-test_promise_holds_for_its_time(void **state)
-{
-	Core		core;
-	uint64_t	until_ns;
-
-	(void) state;
-	core_start_member(&core, 2, 3, 5);
-	core_heartbeat(&core, 1, 5, 1);
-	until_ns = core.now_ns + PROMISE_NS;
-	core.now_ns = until_ns - 1;
-	core_ask_vote(&core, 0, 6);
-	assert_true(core_refused(&core, RAFT_MESSAGE_VOTE_REPLY, 0,
-							 RAFT_REFUSAL_PROMISED));
-	core.now_ns = until_ns;
-	core_ask_vote(&core, 0, 6);
-	assert_true(core_granted(&core, RAFT_MESSAGE_VOTE_REPLY, 0));
-	core_free(&core);
-}
-
-/* Also to a leader whose acknowledgement got lost: it cannot know. */
-static void
-test_each_heartbeat_renews_the_promise(void **state)
-{
-	Core		core;
-
-	(void) state;
-	core_start_member(&core, 2, 3, 5);
-	core_heartbeat(&core, 1, 5, 1);
-	core.now_ns += MS(500);
-	core_heartbeat(&core, 1, 5, 2);
-	assert_true(core_view(&core).promised_until_ns == core.now_ns + PROMISE_NS);
-	core_free(&core);
-}
-
-static void
-test_settings_do_not_shorten_a_promise(void **state)
-{
-	Core		core;
-	RaftTimings timings = core_timings();
-	uint64_t	until_ns;
-
-	(void) state;
-	core_start_member(&core, 2, 3, 5);
-	core_heartbeat(&core, 1, 5, 1);
-	until_ns = core_view(&core).promised_until_ns;
-	timings.election_timeout_min_ns = MS(500);
-	timings.election_timeout_max_ns = MS(600);
-	assert_int_equal(core_reconfigure(&core, &timings), RAFT_OK);
-	assert_true(core_view(&core).promised_until_ns == until_ns);
-
-	/* The next acknowledgement tells the new length, the old end stays. */
-	core_heartbeat(&core, 1, 5, 2);
-	assert_int_equal(core_sent(&core, RAFT_MESSAGE_HEARTBEAT_ACK, 1)->promise_ns,
-					 MS(350));
-	assert_true(core_view(&core).promised_until_ns == until_ns);
-	core_free(&core);
-}
-
-/* A leader of a higher term was elected when the old promises had ended. */
-static void
-test_leader_of_a_higher_term_ends_the_promise(void **state)
-{
-	Core		core;
-
-	(void) state;
-	core_start_member(&core, 2, 5, 5);
-	core_heartbeat(&core, 1, 5, 1);
-	core_heartbeat(&core, 0, 6, 1);
-	assert_int_equal(core_view(&core).leader_id, 0);
-	assert_int_equal(core_view(&core).promised_to, 0);
-	core_ask_vote(&core, 1, 7);
-	assert_true(core_refused(&core, RAFT_MESSAGE_VOTE_REPLY, 1,
-							 RAFT_REFUSAL_PROMISED));
-	core_free(&core);
-}
-
-/* Nothing else of a higher term ends it. */
-static void
-test_higher_term_alone_does_not_end_the_promise(void **state)
-{
-	Core		core;
-	RaftMessage reject;
-
-	(void) state;
-	core_start_member(&core, 2, 5, 5);
-	core_heartbeat(&core, 1, 5, 1);
-	reject = core_message(&core, RAFT_MESSAGE_HEARTBEAT_REJECT, 3, 9);
-	reject.subject_term = 5;
-	core_receive(&core, &reject);
-	assert_int_equal(core.disk.term, 9);
-	core_ask_vote(&core, 0, 10);
-	assert_true(core_refused(&core, RAFT_MESSAGE_VOTE_REPLY, 0,
-							 RAFT_REFUSAL_PROMISED));
-	core_free(&core);
-}
-
-/* The time never goes back; the greatest seen counts. */
-static void
-test_clock_that_goes_back(void **state)
-{
-	Core		core;
-	uint64_t	until_ns;
-
-	(void) state;
-	core_start_member(&core, 2, 3, 5);
-	core_heartbeat(&core, 1, 5, 1);
-	until_ns = core_view(&core).promised_until_ns;
-	core_tick(&core, until_ns);
-	assert_int_equal(core_view(&core).promised_to, RAFT_NO_NODE);
-	assert_int_equal(raft_counters(core.raft)->clock_went_back, 0);
-
-	/* What has run out does not come back. */
-	assert_int_equal(raft_tick(core.raft, until_ns - MS(500), 1), RAFT_OK);
-	assert_int_equal(core_view(&core).promised_to, RAFT_NO_NODE);
-	assert_int_equal(raft_counters(core.raft)->clock_went_back, 1);
-	core_free(&core);
-}
-
-/* ----------
- * New settings
- * ----------
- */
-
-static void
-test_leader_takes_a_shorter_interval_at_once(void **state)
-{
-	Core		core;
-	RaftTimings timings = core_timings();
-
-	(void) state;
-	core_start_member(&core, 0, 3, 5);
-	timings.heartbeat_interval_ns = MS(200);
-	assert_int_equal(core_reconfigure(&core, &timings), RAFT_OK);
-	core_lead(&core);
-	timings.heartbeat_interval_ns = MS(20);
-	assert_int_equal(core_reconfigure(&core, &timings), RAFT_OK);
-	core_run_until(&core, core.now_ns + MS(20));
-	assert_int_equal(core_count_sent(&core, RAFT_MESSAGE_HEARTBEAT, 1), 1);
-	assert_int_equal(core_view(&core).timings.heartbeat_interval_ns, MS(20));
-	core_free(&core);
-}
-
 /* Each voter's own promise counts, so that different settings are safe. */
 static void
 test_voters_with_other_settings(void **state)
@@ -891,7 +497,7 @@ test_voters_with_other_settings(void **state)
 	uint64_t	sent_ns;
 
 	(void) state;
-	start_leader(&core, 3);
+	core_start_elected(&core, 3);
 	sent_ns = core.now_ns;
 	core_ack(&core, 1, 1, MS(200));
 	assert_true(core.cell_end_ns == sent_ns + raft_usable_promise_ns(MS(200), 10000));
@@ -903,20 +509,13 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_usable_promise),
-		cmocka_unit_test(test_promise_is_shorter_than_the_timeout),
-		cmocka_unit_test(test_heartbeats_leave_at_each_interval),
-		cmocka_unit_test(test_heartbeats_tell_the_step_between_timers),
-		cmocka_unit_test(test_missed_beats_are_not_made_up_for),
-		cmocka_unit_test(test_first_rounds_are_repeated_until_the_lease_begins),
-		cmocka_unit_test(test_interval_of_the_first_rounds),
-		cmocka_unit_test(test_first_rounds_stay_in_the_ring),
 		cmocka_unit_test(test_lease_begins_with_a_very_long_round_trip),
 		cmocka_unit_test(test_lease_begins_with_a_majority_of_promises),
 		cmocka_unit_test(test_lease_counts_from_the_sending),
 		cmocka_unit_test(test_lease_is_the_qth_greatest_expiry),
 		cmocka_unit_test(test_acknowledgement_never_lowers_the_lease),
-		cmocka_unit_test(test_promise_beyond_its_cap_counts_as_the_cap),
 		cmocka_unit_test(test_promise_that_has_run_out_begins_no_lease),
+		cmocka_unit_test(test_promise_beyond_its_cap_counts_as_the_cap),
 		cmocka_unit_test(test_acknowledgements_of_other_rounds_do_not_count),
 		cmocka_unit_test(test_acknowledgement_to_another_session_does_not_count),
 		cmocka_unit_test(test_hung_ticker_loses_the_lease),
@@ -927,14 +526,6 @@ main(void)
 		cmocka_unit_test(test_lapsed_leader_stays_back),
 		cmocka_unit_test(test_lease_ends_without_ticks),
 		cmocka_unit_test(test_two_leaders_of_one_term_break_an_invariant),
-		cmocka_unit_test(test_acknowledgement_tells_the_promise),
-		cmocka_unit_test(test_promise_holds_for_its_time),
-		cmocka_unit_test(test_each_heartbeat_renews_the_promise),
-		cmocka_unit_test(test_settings_do_not_shorten_a_promise),
-		cmocka_unit_test(test_leader_of_a_higher_term_ends_the_promise),
-		cmocka_unit_test(test_higher_term_alone_does_not_end_the_promise),
-		cmocka_unit_test(test_clock_that_goes_back),
-		cmocka_unit_test(test_leader_takes_a_shorter_interval_at_once),
 		cmocka_unit_test(test_voters_with_other_settings),
 	};
 
