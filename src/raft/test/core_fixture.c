@@ -6,7 +6,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "core_fixture.h"
+#include "core_checks.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -35,176 +35,6 @@ core_record(RaftStanding standing, uint64_t term, uint64_t max_promise_ns)
 	record.generation = 1;
 	record.standing = standing;
 	return record;
-}
-
-/* ----------
- * Checks from outside
- * ----------
- */
-
-/* What is counted twice over, whole and in parts. */
-static void
-check_counters(const Core *core)
-{
-	const RaftCounters *counters = raft_counters(core->raft);
-	uint64_t	votes = 0;
-	uint64_t	pre_votes = 0;
-	int			i;
-
-	for (i = 0; i <= RAFT_REFUSAL_LAST; i++)
-	{
-		votes += counters->votes_refused_for[i];
-		pre_votes += counters->pre_votes_refused_for[i];
-	}
-	assert_true(votes == counters->votes_refused);
-	assert_true(pre_votes == counters->pre_votes_refused);
-	assert_true(counters->elections_begun ==
-				counters->elections_won + counters->elections_lost +
-				(core_view(core).role == RAFT_CANDIDATE ? 1 : 0));
-}
-
-static void
-check_invariants(const Core *core)
-{
-	const char *broken = raft_check(core->raft);
-
-	if (broken != NULL)
-		fail_msg("node %d: broken invariant %s", core->config.node_id, broken);
-	check_counters(core);
-}
-
-/* What one record may be followed by. */
-static void
-check_record(const Core *core, const RaftDurable *record)
-{
-	const RaftDurable *old = &core->disk;
-	int32_t		i;
-
-	assert_true(record->term >= old->term);
-	assert_true(record->generation > old->generation);
-	if (record->term == old->term && record->vote != old->vote)
-		assert_true(old->vote == RAFT_VOTE_NONE ||
-					record->vote == RAFT_VOTE_SPOILED);
-
-	/* What was seen of a peer is never forgotten; nothing is seen of oneself. */
-	for (i = 0; i < core->config.node_count; i++)
-	{
-		if (i != core->config.node_id)
-			assert_true(record->peer_generation[i] >= old->peer_generation[i]);
-	}
-	assert_int_equal(record->peer_generation[core->config.node_id], 0);
-
-	/* A restart must find how long it has to keep silent. */
-	if (core->promised_until_ns > core->now_ns)
-		assert_true(record->max_promise_ns >=
-					core->promised_until_ns - core->now_ns);
-}
-
-static bool
-is_released(const Core *core, int32_t leader, uint64_t term)
-{
-	int			i;
-
-	for (i = 0; i < core->released_count && i < CORE_MAX_RELEASED; i++)
-	{
-		if (core->released[i].leader == leader && core->released[i].term == term)
-			return true;
-	}
-	return false;
-}
-
-static void
-note_released(Core *core, int32_t leader, uint64_t term)
-{
-	CoreReleased *place;
-
-	if (is_released(core, leader, term))
-		return;
-	place = &core->released[core->released_count++ % CORE_MAX_RELEASED];
-	place->leader = leader;
-	place->term = term;
-}
-
-/* A vote or a pre-vote for that node, which may be this one. */
-static void
-check_grant(const Core *core, int32_t candidate)
-{
-	RaftView	view = core_view(core);
-
-	assert_int_equal(core->disk.standing, RAFT_MEMBER);
-	assert_false(view.silent);
-	assert_false(core_lease_is_valid(core));
-	if (core->promised_until_ns > core->now_ns &&
-		core->promised_to != candidate &&
-		!is_released(core, core->promised_to, core->promised_term))
-		fail_msg("node %d grants to %d inside its promise to %d, term %llu",
-				 core->config.node_id, candidate, core->promised_to,
-				 (unsigned long long) core->promised_term);
-}
-
-/* No message says more than the disk holds. */
-static void
-check_message(Core *core, const RaftMessage *message)
-{
-	bool		granted = (message->flags & RAFT_FLAG_GRANTED) != 0;
-
-	assert_int_equal(message->from, core->config.node_id);
-	assert_int_not_equal(message->to, core->config.node_id);
-	assert_true(message->to >= 0 && message->to < core->config.node_count);
-	assert_true(message->term <= core->disk.term);
-	assert_true(message->generation <= core->disk.generation);
-	assert_true(message->standing <= core->disk.standing ||
-				message->standing == RAFT_AMNESIAC);
-	if (message->to_session == 0)
-		assert_int_equal(message->type, RAFT_MESSAGE_PROBE);
-
-	switch (message->type)
-	{
-		case RAFT_MESSAGE_PRE_VOTE:
-			assert_true(message->subject_term == core->disk.term + 1);
-			check_grant(core, core->config.node_id);
-			break;
-		case RAFT_MESSAGE_VOTE:
-			assert_true(message->subject_term == core->disk.term);
-			assert_int_equal(core->disk.vote, core->config.node_id);
-			check_grant(core, core->config.node_id);
-			break;
-		case RAFT_MESSAGE_PRE_VOTE_REPLY:
-			if (granted)
-				check_grant(core, message->to);
-			break;
-		case RAFT_MESSAGE_VOTE_REPLY:
-			if (granted)
-			{
-				assert_true(message->subject_term == core->disk.term);
-				assert_int_equal(core->disk.vote, message->to);
-				check_grant(core, message->to);
-			}
-			break;
-		case RAFT_MESSAGE_HEARTBEAT:
-			assert_int_equal(core->disk.standing, RAFT_MEMBER);
-			assert_true(message->subject_term == core->disk.term);
-			assert_int_equal(core->disk.vote, core->config.node_id);
-			break;
-		case RAFT_MESSAGE_HEARTBEAT_ACK:
-			assert_int_equal(core->disk.standing, RAFT_MEMBER);
-			assert_true(message->subject_term == core->disk.term);
-			assert_true(message->promise_ns <= core->disk.max_promise_ns);
-			if (core->promised_to != message->to ||
-				core->promised_term != message->subject_term ||
-				core->promised_until_ns < core->entry_ns + message->promise_ns)
-				core->promised_until_ns = core->entry_ns + message->promise_ns;
-			core->promised_to = message->to;
-			core->promised_term = message->subject_term;
-			break;
-		case RAFT_MESSAGE_TIMEOUT_NOW:
-		case RAFT_MESSAGE_RESIGN:
-			assert_false(core_lease_is_valid(core) &&
-						 core->cell_term == message->subject_term);
-			break;
-		default:
-			break;
-	}
 }
 
 /* ----------
@@ -272,7 +102,7 @@ make_durable(Core *core)
 		CoreCrash	crash = core->crash;
 
 		check_nothing_leaves(core);
-		check_invariants(core);
+		core_check_invariants(core);
 		publish(core, true);
 		core->crash = CORE_NO_CRASH;
 		if (crash == CORE_CRASH_BEFORE_WRITE)
@@ -285,7 +115,7 @@ make_durable(Core *core)
 		}
 		else
 		{
-			check_record(core, &record);
+			core_check_record(core, &record);
 			core->disk = record;
 			core->write_count++;
 			if (crash == CORE_CRASH_AFTER_WRITE)
@@ -295,7 +125,7 @@ make_durable(Core *core)
 			if (crash == CORE_CRASH_BEFORE_SEND)
 				return false;
 		}
-		check_invariants(core);
+		core_check_invariants(core);
 		publish(core, true);
 	}
 	return true;
@@ -307,7 +137,7 @@ drain(Core *core)
 	RaftMessage message;
 	RaftEvent	event;
 
-	check_invariants(core);
+	core_check_invariants(core);
 	publish(core, true);
 	if (!make_durable(core))
 	{
@@ -322,7 +152,7 @@ drain(Core *core)
 	}
 	while (raft_next_message(core->raft, &message))
 	{
-		check_message(core, &message);
+		core_check_message(core, &message);
 		assert_true(core->sent_count < CORE_MAX_SENT);
 		core->sent[core->sent_count++] = message;
 		if (message.type == RAFT_MESSAGE_PRE_VOTE ||
@@ -400,22 +230,6 @@ core_restart(Core *core, uint64_t later_ns)
 	core->now_ns += later_ns;
 	core->config.session += 1;
 	core_boot(core, true);
-}
-
-void
-core_meet_peers(Core *core)
-{
-	int32_t		i;
-
-	for (i = 0; i < core->config.node_count; i++)
-	{
-		if (i != core->config.node_id)
-		{
-			RaftMessage probe = core_message(core, RAFT_MESSAGE_PROBE, i, 0);
-
-			assert_int_equal(core_receive(core, &probe), RAFT_OK);
-		}
-	}
 }
 
 void
@@ -501,17 +315,7 @@ core_receive(Core *core, const RaftMessage *message)
 	RaftResult	result;
 
 	begin_call(core);
-	if (message->type == RAFT_MESSAGE_RESIGN ||
-		message->type == RAFT_MESSAGE_TIMEOUT_NOW)
-		note_released(core, message->from, message->subject_term);
-	if ((message->flags & RAFT_FLAG_HAS_TOKEN) != 0)
-		note_released(core, message->token_leader, message->token_term);
-
-	/* A leader that asks for votes in a later term has left its own. */
-	if (message->type == RAFT_MESSAGE_VOTE &&
-		message->from == core->promised_to &&
-		message->subject_term > core->promised_term)
-		note_released(core, core->promised_to, core->promised_term);
+	core_note_released(core, message);
 	result = raft_receive(core->raft, message, core->now_ns, next_draw(core));
 	drain(core);
 	return result;
@@ -645,224 +449,6 @@ core_run_until_role(Core *core, RaftRole role)
 		assert_true(tick_once(core, limit_ns));
 		count_ticks(&ticks);
 	}
-}
-
-/* ----------
- * Messages of peers
- * ----------
- */
-
-RaftMessage
-core_message(const Core *core, RaftMessageType type, int32_t from,
-			 uint64_t term)
-{
-	RaftMessage message;
-
-	memset(&message, 0, sizeof(message));
-	message.type = type;
-	message.from = from;
-	message.to = core->config.node_id;
-	message.from_session = PEER_SESSION(from);
-	message.to_session = core->config.session;
-	message.term = term;
-	message.subject_term = term;
-	message.rank = RAFT_NO_RANK;
-	message.token_leader = RAFT_NO_NODE;
-	message.successor = RAFT_NO_NODE;
-	message.known_leader = RAFT_NO_NODE;
-	message.generation = 1;
-	message.standing = RAFT_MEMBER;
-	message.priority = 100;
-	message.advertised_port = 5433;
-	if (type == RAFT_MESSAGE_PROBE || type == RAFT_MESSAGE_PROBE_REPLY)
-		message.subject_term = 0;
-	return message;
-}
-
-RaftMessage
-core_heartbeat_message(const Core *core, int32_t from, uint64_t term,
-					   uint64_t round)
-{
-	RaftMessage message = core_message(core, RAFT_MESSAGE_HEARTBEAT, from, term);
-
-	message.role = RAFT_LEADER;
-	message.known_leader = from;
-	message.known_leader_term = term;
-	message.round = round;
-	message.promise_ns = PROMISE_NS;
-	return message;
-}
-
-RaftMessage
-core_ack_message(const Core *core, int32_t from, uint64_t round,
-				 uint64_t promise_ns)
-{
-	RaftMessage message = core_message(core, RAFT_MESSAGE_HEARTBEAT_ACK, from,
-									   core_view(core).term);
-
-	message.round = round;
-	message.promise_ns = promise_ns;
-	return message;
-}
-
-RaftMessage
-core_first_ack_message(const Core *core, int32_t from, int32_t priority,
-					   uint8_t flags)
-{
-	RaftMessage message = core_ack_message(core, from, 1, PROMISE_NS);
-
-	message.priority = priority;
-	message.flags = flags;
-	return message;
-}
-
-void
-core_heartbeat(Core *core, int32_t from, uint64_t term, uint64_t round)
-{
-	RaftMessage message = core_heartbeat_message(core, from, term, round);
-
-	core_receive(core, &message);
-}
-
-void
-core_ack(Core *core, int32_t from, uint64_t round, uint64_t promise_ns)
-{
-	RaftMessage message = core_ack_message(core, from, round, promise_ns);
-
-	core_receive(core, &message);
-}
-
-void
-core_first_ack(Core *core, int32_t from, int32_t priority, uint8_t flags)
-{
-	RaftMessage message = core_first_ack_message(core, from, priority, flags);
-
-	core_receive(core, &message);
-}
-
-void
-core_ask_pre_vote(Core *core, int32_t from, uint64_t term)
-{
-	RaftMessage message = core_message(core, RAFT_MESSAGE_PRE_VOTE, from,
-									   term - 1);
-
-	message.role = RAFT_PRE_CANDIDATE;
-	message.subject_term = term;
-	message.nonce = 10000 + term;
-	core_receive(core, &message);
-}
-
-void
-core_ask_vote(Core *core, int32_t from, uint64_t term)
-{
-	RaftMessage message = core_message(core, RAFT_MESSAGE_VOTE, from, term);
-
-	message.role = RAFT_CANDIDATE;
-	message.nonce = 20000 + term;
-	core_receive(core, &message);
-}
-
-/* In answer to the query of the node's present session. */
-void
-core_report(Core *core, int32_t from, RaftStanding standing, uint64_t term)
-{
-	RaftMessage message = core_message(core, RAFT_MESSAGE_TERM_REPORT, from, term);
-
-	message.standing = standing;
-	message.nonce = core->config.session;
-	core_receive(core, &message);
-}
-
-void
-core_resignation(Core *core, RaftMessageType type, int32_t from,
-				 uint64_t term, int32_t successor)
-{
-	RaftMessage message = core_message(core, type, from, term);
-
-	message.successor = successor;
-	core_receive(core, &message);
-}
-
-RaftMessage
-core_answer(const Core *core, int32_t from, bool granted)
-{
-	const RaftMessage *request = &core->request;
-	bool		pre_vote = request->type == RAFT_MESSAGE_PRE_VOTE;
-	RaftMessage message = core_message(core, pre_vote ?
-									   RAFT_MESSAGE_PRE_VOTE_REPLY :
-									   RAFT_MESSAGE_VOTE_REPLY, from,
-									   request->subject_term - (pre_vote ? 1 : 0));
-
-	message.subject_term = request->subject_term;
-	message.nonce = request->nonce;
-	if (granted)
-		message.flags |= RAFT_FLAG_GRANTED;
-	return message;
-}
-
-void
-core_grant(Core *core, int32_t from)
-{
-	RaftMessage message = core_answer(core, from, true);
-
-	core_receive(core, &message);
-}
-
-void
-core_refuse(Core *core, int32_t from, uint64_t term, RaftRefusal refusal)
-{
-	RaftMessage message = core_answer(core, from, false);
-
-	message.term = term;
-	message.refusal = refusal;
-	core_receive(core, &message);
-}
-
-/* The needed peers grant the request of the present phase. */
-static void
-grant_by_majority(Core *core, RaftRole while_role)
-{
-	int32_t		i;
-
-	for (i = 0; i < core->config.node_count &&
-		 core_view(core).role == while_role; i++)
-	{
-		if (i != core->config.node_id)
-			core_grant(core, i);
-	}
-}
-
-void
-core_become_candidate(Core *core)
-{
-	core_run_until_role(core, RAFT_PRE_CANDIDATE);
-	grant_by_majority(core, RAFT_PRE_CANDIDATE);
-	assert_int_equal(core_view(core).role, RAFT_CANDIDATE);
-}
-
-void
-core_elect(Core *core)
-{
-	core_become_candidate(core);
-	grant_by_majority(core, RAFT_CANDIDATE);
-	assert_int_equal(core_view(core).role, RAFT_LEADER);
-}
-
-void
-core_lead(Core *core)
-{
-	int32_t		i;
-
-	core_elect(core);
-	for (i = 0; i < core->config.node_count; i++)
-	{
-		if (i != core->config.node_id)
-			core_ack(core, i, 1, PROMISE_NS);
-	}
-	assert_true(core_lease_is_valid(core));
-
-	/* The round that tells who would follow. */
-	core_tick(core, core->now_ns);
 }
 
 /* ----------

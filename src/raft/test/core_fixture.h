@@ -10,7 +10,8 @@
  * outside: what durable state may become, that no message says more than the
  * disk holds, and that nothing is granted inside a promise.
  *
- * Only raft.h is used, never the core's own header.
+ * Only raft.h is used, never the core's own header.  The node and its disk are
+ * in core_fixture.c, its peers in core_peers.c, the checks in core_checks.c.
  *
  *-------------------------------------------------------------------------
  */
