@@ -20,24 +20,19 @@
 
 #include <poll.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "child_process.h"
 #include "clock.h"
 #include "config.h"
 #include "disk.h"
 #include "libpq/pqsignal.h"
 #include "miscadmin.h"
-#include "pgstat.h"
 #include "postmaster/interrupt.h"
 #include "shared_state.h"
 #include "storage/ipc.h"
-#include "storage/pg_shmem.h"
-#include "storage/proc.h"
 #include "utils/memutils.h"
-#include "utils/ps_status.h"
-#include "utils/wait_event.h"
 
 /* An answer that takes longer is worth a line in the log; and another one. */
 #define FIRST_NOTE_MS	5000
@@ -113,27 +108,6 @@ carry_out_request(StateFile **file, const DiskRequest *request,
 	}
 }
 
-/* All of it, or false: the other side has gone. */
-static bool
-transfer(int fd, void *data, size_t length, bool outward)
-{
-	char	   *place = data;
-
-	while (length > 0)
-	{
-		ssize_t		moved = outward ?
-		send(fd, place, length, MSG_NOSIGNAL) : recv(fd, place, length, 0);
-
-		if (moved < 0 && errno == EINTR)
-			continue;
-		if (moved <= 0)
-			return false;
-		place += moved;
-		length -= (size_t) moved;
-	}
-	return true;
-}
-
 static void
 serve(int fd)
 {
@@ -141,10 +115,10 @@ serve(int fd)
 	DiskRequest request;
 	DiskAnswer	answer;
 
-	while (transfer(fd, &request, sizeof(request), false))
+	while (child_process_receive(fd, &request, sizeof(request)))
 	{
 		carry_out_request(&file, &request, &answer);
-		if (!transfer(fd, &answer, sizeof(answer), true))
+		if (!child_process_send(fd, &answer, sizeof(answer)))
 			break;
 	}
 }
@@ -167,18 +141,9 @@ run_child(int fd, pid_t parent)
 	for (int i = 0; i < lengthof(ignored_signals); i++)
 		pqsignal(ignored_signals[i], SIG_IGN);
 
-	/* The parent may have gone before this took effect. */
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
+	if (!child_process_ends_with(parent, SIGKILL))
 		_exit(1);
-
-	/* Nothing of the server's is ours to clean up, or to hold. */
-	on_exit_reset();
-	MyProcPid = getpid();
-	pgstat_reset_wait_event_storage();
-	MyProc = NULL;
-	PGSharedMemoryDetach();
-	shared_state = NULL;
-	init_ps_display(psprintf("pg_leader disk, node %d", config_node_id));
+	child_process_leave_server("disk");
 	(void) sigprocmask(SIG_SETMASK, &UnBlockSig, NULL);
 
 	/* An error is told in the log; the ticker sees that nobody answers. */
@@ -209,15 +174,12 @@ disk_start(void)
 				(errcode_for_socket_access(),
 				 errmsg("could not create a pair of sockets: %m")));
 
-	/* Until it has set its own, the child must not run our handlers. */
-	(void) sigprocmask(SIG_SETMASK, &BlockSig, NULL);
-	child = fork();
+	child = child_process_fork();
 	if (child == 0)
 	{
 		close(fds[0]);
 		run_child(fds[1], parent);
 	}
-	(void) sigprocmask(SIG_SETMASK, &UnBlockSig, NULL);
 
 	close(fds[1]);
 	if (child < 0)
@@ -289,11 +251,11 @@ ask(DiskRequest *request, DiskAnswer *answer)
 	bool		answered;
 
 	begin_to_wait();
-	answered = transfer(disk_socket, request, sizeof(*request), true);
+	answered = child_process_send(disk_socket, request, sizeof(*request));
 	if (answered)
 	{
 		await_answer();
-		answered = transfer(disk_socket, answer, sizeof(*answer), false);
+		answered = child_process_receive(disk_socket, answer, sizeof(*answer));
 	}
 	waiting = false;
 

@@ -27,20 +27,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "child_process.h"
 #include "clock.h"
 #include "config.h"
 #include "hook_process.h"
 #include "libpq/pqsignal.h"
 #include "miscadmin.h"
-#include "pgstat.h"
 #include "process_tree.h"
-#include "shared_state.h"
-#include "storage/ipc.h"
 #include "storage/latch.h"
-#include "storage/pg_shmem.h"
-#include "storage/proc.h"
-#include "utils/ps_status.h"
-#include "utils/wait_event.h"
 
 /* What the guardian is told by signals. */
 #define SIGNAL_END_POLITELY		SIGTERM
@@ -123,7 +117,7 @@ run_command(const char *command, char *const *environment, pid_t guardian)
 	char	   *arguments[] = {"sh", "-c", unconstify(char *, command), NULL};
 	sigset_t	none;
 
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != guardian)
+	if (!child_process_ends_with(guardian, SIGKILL))
 		_exit(STATUS_NOT_STARTED);
 	if (chdir(DataDir) < 0)
 		fail_in_child("change to the data directory");
@@ -242,22 +236,13 @@ run_guardian(const char *command, char *const *environment, int output_fd,
 
 	/*
 	 * The postmaster signals the hook runner's process group; what that means
-	 * for this one, the runner tells, or its end.  The runner may have gone
-	 * before this took effect.
+	 * for this one, the runner tells, or its end.
 	 */
-	if (setsid() < 0 ||
-		prctl(PR_SET_PDEATHSIG, SIGNAL_END_NOW) < 0 ||
-		prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 || getppid() != runner)
+	if (setsid() < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 ||
+		!child_process_ends_with(runner, SIGNAL_END_NOW))
 		_exit(STATUS_NOT_STARTED);
 
-	/* Nothing of the server's is ours to clean up, or to hold. */
-	on_exit_reset();
-	MyProcPid = getpid();
-	pgstat_reset_wait_event_storage();
-	MyProc = NULL;
-	PGSharedMemoryDetach();
-	shared_state = NULL;
-	init_ps_display(psprintf("pg_leader hook, node %d", config_node_id));
+	child_process_leave_server("hook");
 	redirect(output_fd);
 	close_files(STDERR_FILENO + 1);
 

@@ -24,18 +24,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "config.h"
-#include "libpq/pqsignal.h"
+#include "child_process.h"
 #include "log_writer.h"
-#include "miscadmin.h"
-#include "pgstat.h"
 #include "postmaster/syslogger.h"
-#include "shared_state.h"
-#include "storage/ipc.h"
-#include "storage/pg_shmem.h"
-#include "storage/proc.h"
-#include "utils/ps_status.h"
-#include "utils/wait_event.h"
 
 typedef struct LogWriterRequest
 {
@@ -53,26 +44,6 @@ static void run_child(int fd) pg_attribute_noreturn();
 /*
  * The child
  */
-
-/* All of it, or false: the other side has gone. */
-static bool
-receive_all(int fd, void *data, size_t length)
-{
-	char	   *place = data;
-
-	while (length > 0)
-	{
-		ssize_t		received = recv(fd, place, length, 0);
-
-		if (received < 0 && errno == EINTR)
-			continue;
-		if (received <= 0)
-			return false;
-		place += received;
-		length -= (size_t) received;
-	}
-	return true;
-}
 
 /* As much as can be; the answer tells how much, and why not all. */
 static void
@@ -129,9 +100,9 @@ serve(int fd)
 	LogWriterRequest request;
 	int			file = -1;
 
-	while (receive_all(fd, &request, sizeof(request)) &&
+	while (child_process_receive(fd, &request, sizeof(request)) &&
 		   request.length <= LOG_WRITER_MAX_BYTES &&
-		   receive_all(fd, text, request.length))
+		   child_process_receive(fd, text, request.length))
 	{
 		LogWriterAnswer answer = {0};
 
@@ -144,7 +115,7 @@ serve(int fd)
 		}
 		else
 			write_text(file, text, request.length, &answer);
-		if (send(fd, &answer, sizeof(answer), MSG_NOSIGNAL) != sizeof(answer))
+		if (!child_process_send(fd, &answer, sizeof(answer)))
 			break;
 	}
 }
@@ -165,14 +136,7 @@ run_child(int fd)
 			(void) signal(i, SIG_IGN);
 	}
 
-	/* Nothing of the server's is ours to clean up, or to hold. */
-	on_exit_reset();
-	MyProcPid = getpid();
-	pgstat_reset_wait_event_storage();
-	MyProc = NULL;
-	PGSharedMemoryDetach();
-	shared_state = NULL;
-	init_ps_display(psprintf("pg_leader log writer, node %d", config_node_id));
+	child_process_leave_server("log writer");
 
 	nowhere = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (nowhere < 0 || dup2(nowhere, STDIN_FILENO) < 0 ||
@@ -196,16 +160,13 @@ log_writer_start(void)
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
 		return false;
 
-	/* Until it has set its own, the child must not run our handlers. */
-	(void) sigprocmask(SIG_SETMASK, &BlockSig, NULL);
-	child = fork();
+	child = child_process_fork();
 	fork_errno = errno;
 	if (child == 0)
 	{
 		close(fds[0]);
 		run_child(fds[1]);
 	}
-	(void) sigprocmask(SIG_SETMASK, &UnBlockSig, NULL);
 
 	close(fds[1]);
 	if (child < 0)

@@ -17,12 +17,11 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "child_process.h"
 #include "libpq/pqsignal.h"
-#include "miscadmin.h"
 #include "resolver.h"
 #include "utils/ps_status.h"
 
@@ -90,8 +89,7 @@ run_child(const ResolverQuestion *questions, int count, int family, int fd,
 	/* By default this leaves a core file; the launcher's end is enough. */
 	pqsignal(SIGQUIT, SIG_IGN);
 
-	/* The parent may have gone before the first of these took effect. */
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
+	if (!child_process_ends_with(parent, SIGKILL))
 		_exit(1);
 	(void) sigprocmask(SIG_SETMASK, &UnBlockSig, NULL);
 	set_ps_display("resolving names");
@@ -119,16 +117,13 @@ resolver_start(const ResolverQuestion *questions, int count, int family)
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return false;
 
-	/* Until it has set its own, the child must not run our handlers. */
-	(void) sigprocmask(SIG_SETMASK, &BlockSig, NULL);
-	child_pid = fork();
+	child_pid = child_process_fork();
 	fork_errno = errno;
 	if (child_pid == 0)
 	{
 		close(fds[0]);
 		run_child(questions, count, family, fds[1], parent);
 	}
-	(void) sigprocmask(SIG_SETMASK, &UnBlockSig, NULL);
 
 	close(fds[1]);
 	if (child_pid < 0)

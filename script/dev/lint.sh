@@ -66,7 +66,7 @@ check_text()
 # meet in queues.h and shared_state.h.
 layers=(
 	"clock peers auth lease_cell history state_record diagnosis process_tree event_fields event_format event_ring"
-	"config contact resolver queues shared_state statistics state_file event_log hook_command publication"
+	"config contact child_process resolver queues shared_state statistics state_file event_log hook_command publication"
 	"worker log_lines sql_functions sql_row disk recall hook_process hook_output log_writer"
 	"launcher receiver ticker sender hook_runner logger sql_views sql_statistics"
 	"pg_leader"
