@@ -25,13 +25,16 @@ sql_row_begin(FunctionCallInfo fcinfo, SqlRow *row)
 	if (row->descriptor->natts > SQL_ROW_COLUMNS_MAX)
 		elog(ERROR, "row has too many columns");
 	row->descriptor = BlessTupleDesc(row->descriptor);
-	sql_row_clear(row);
+	row->set = NULL;
+	row->next = 0;
 }
 
 void
-sql_row_clear(SqlRow *row)
+sql_row_begin_set(FunctionCallInfo fcinfo, SqlRow *row)
 {
-	row->next = 0;
+	InitMaterializedSRF(fcinfo, 0);
+	sql_row_begin(fcinfo, row);
+	row->set = ((ReturnSetInfo *) fcinfo->resultinfo)->setResult;
 }
 
 void
@@ -119,4 +122,11 @@ sql_row_finish(SqlRow *row)
 		elog(ERROR, "row has %d columns instead of %d", row->next,
 			 row->descriptor->natts);
 	return heap_form_tuple(row->descriptor, row->values, row->nulls);
+}
+
+void
+sql_row_put(SqlRow *row)
+{
+	tuplestore_puttuple(row->set, sql_row_finish(row));
+	row->next = 0;
 }

@@ -15,6 +15,7 @@
 #include "access/tupdesc.h"
 #include "datatype/timestamp.h"
 #include "fmgr.h"
+#include "utils/tuplestore.h"
 
 /* More than any of the views has. */
 #define SQL_ROW_COLUMNS_MAX		48
@@ -23,16 +24,15 @@
 typedef struct SqlRow
 {
 	TupleDesc	descriptor;
+	Tuplestorestate *set;		/* where finished rows go; NULL: just one */
 	int			next;			/* column to be filled in */
 	Datum		values[SQL_ROW_COLUMNS_MAX];
 	bool		nulls[SQL_ROW_COLUMNS_MAX];
 } SqlRow;
 
-/* The rows of the function that is being called; the first one is begun. */
+/* The row, or the set of rows, of the function that is being called. */
 extern void sql_row_begin(FunctionCallInfo fcinfo, SqlRow *row);
-
-/* Begin another one. */
-extern void sql_row_clear(SqlRow *row);
+extern void sql_row_begin_set(FunctionCallInfo fcinfo, SqlRow *row);
 
 /* The next column. */
 extern void sql_row_add_datum(SqlRow *row, Datum value);
@@ -63,5 +63,8 @@ extern void sql_row_add_nulls(SqlRow *row);
 
 /* The tuple, once all columns are there. */
 extern HeapTuple sql_row_finish(SqlRow *row);
+
+/* It goes into the set, and the next one is begun. */
+extern void sql_row_put(SqlRow *row);
 
 #endif							/* PG_LEADER_SQL_ROW_H */

@@ -126,26 +126,31 @@ pg_leader_get_statistics(PG_FUNCTION_ARGS)
  *-------------------------------------------------------------------------
  */
 
+/* Begin a set of rows; returns what they are to tell. */
+static const Totals *
+begin_rows(FunctionCallInfo fcinfo, SqlRow *row)
+{
+	Statistics *statistics = palloc(sizeof(Statistics));
+
+	sql_functions_check_running();
+	sql_row_begin_set(fcinfo, row);
+	statistics_read(statistics);
+	return &statistics->totals;
+}
+
 Datum
 pg_leader_get_messages(PG_FUNCTION_ARGS)
 {
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	Statistics *statistics = palloc(sizeof(Statistics));
 	SqlRow		row;
-
-	sql_functions_check_running();
-	InitMaterializedSRF(fcinfo, 0);
-	sql_row_begin(fcinfo, &row);
-	statistics_read(statistics);
+	const Totals *totals = begin_rows(fcinfo, &row);
 
 	for (int type = RAFT_MESSAGE_TYPE_FIRST; type <= RAFT_MESSAGE_TYPE_LAST;
 		 type++)
 	{
-		sql_row_clear(&row);
 		sql_row_add_text(&row, raft_message_type_name(type));
-		sql_row_add_count(&row, statistics->totals.sent_by_type[type]);
-		sql_row_add_count(&row, statistics->totals.received_by_type[type]);
-		tuplestore_puttuple(result->setResult, sql_row_finish(&row));
+		sql_row_add_count(&row, totals->sent_by_type[type]);
+		sql_row_add_count(&row, totals->received_by_type[type]);
+		sql_row_put(&row);
 	}
 	return (Datum) 0;
 }
@@ -153,21 +158,14 @@ pg_leader_get_messages(PG_FUNCTION_ARGS)
 Datum
 pg_leader_get_drops(PG_FUNCTION_ARGS)
 {
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	Statistics *statistics = palloc(sizeof(Statistics));
 	SqlRow		row;
-
-	sql_functions_check_running();
-	InitMaterializedSRF(fcinfo, 0);
-	sql_row_begin(fcinfo, &row);
-	statistics_read(statistics);
+	const Totals *totals = begin_rows(fcinfo, &row);
 
 	for (int drop = WIRE_OK + 1; drop < WIRE_DROP_REASONS; drop++)
 	{
-		sql_row_clear(&row);
 		sql_row_add_text(&row, wire_drop_name(drop));
-		sql_row_add_count(&row, statistics->totals.dropped[drop]);
-		tuplestore_puttuple(result->setResult, sql_row_finish(&row));
+		sql_row_add_count(&row, totals->dropped[drop]);
+		sql_row_put(&row);
 	}
 	return (Datum) 0;
 }
@@ -175,24 +173,16 @@ pg_leader_get_drops(PG_FUNCTION_ARGS)
 Datum
 pg_leader_get_refusals(PG_FUNCTION_ARGS)
 {
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	Statistics *statistics = palloc(sizeof(Statistics));
-	const RaftCounters *core = &statistics->totals.core;
 	SqlRow		row;
-
-	sql_functions_check_running();
-	InitMaterializedSRF(fcinfo, 0);
-	sql_row_begin(fcinfo, &row);
-	statistics_read(statistics);
+	const RaftCounters *core = &begin_rows(fcinfo, &row)->core;
 
 	for (int refusal = RAFT_REFUSAL_NONE + 1; refusal <= RAFT_REFUSAL_LAST;
 		 refusal++)
 	{
-		sql_row_clear(&row);
 		sql_row_add_text(&row, raft_refusal_name(refusal));
 		sql_row_add_count(&row, core->pre_votes_refused_for[refusal]);
 		sql_row_add_count(&row, core->votes_refused_for[refusal]);
-		tuplestore_puttuple(result->setResult, sql_row_finish(&row));
+		sql_row_put(&row);
 	}
 	return (Datum) 0;
 }

@@ -411,7 +411,6 @@ add_peer(SqlRow *row, const PublishedState *state, const Totals *totals,
 Datum
 pg_leader_get_peers(PG_FUNCTION_ARGS)
 {
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	PublishedState *state = palloc(sizeof(PublishedState));
 	PeerAddress *addresses = palloc0(sizeof(PeerAddress) * RAFT_MAX_NODES);
 	Statistics *statistics = palloc(sizeof(Statistics));
@@ -421,8 +420,7 @@ pg_leader_get_peers(PG_FUNCTION_ARGS)
 	SqlRow		row;
 
 	sql_functions_check_running();
-	InitMaterializedSRF(fcinfo, 0);
-	sql_row_begin(fcinfo, &row);
+	sql_row_begin_set(fcinfo, &row);
 
 	(void) shared_state_read(state);
 	live = sql_functions_is_live(state);
@@ -434,7 +432,6 @@ pg_leader_get_peers(PG_FUNCTION_ARGS)
 	{
 		char		address[PEER_HOST_MAX + 16];
 
-		sql_row_clear(&row);
 		sql_row_add_int(&row, id);
 		sql_row_add_text(&row, config_peers.peers[id].host);
 		sql_row_add_int(&row, config_peers.peers[id].port);
@@ -449,7 +446,7 @@ pg_leader_get_peers(PG_FUNCTION_ARGS)
 			add_self(&row, state, now_ns);
 		else
 			add_peer(&row, state, &statistics->totals, id, now_ns);
-		tuplestore_puttuple(result->setResult, sql_row_finish(&row));
+		sql_row_put(&row);
 	}
 	return (Datum) 0;
 }
@@ -480,21 +477,18 @@ add_requester(SqlRow *row, char *requester)
 Datum
 pg_leader_get_history(PG_FUNCTION_ARGS)
 {
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	HistoryEntry *entries = palloc(sizeof(HistoryEntry) * HISTORY_SIZE);
 	int			count;
 	SqlRow		row;
 
 	sql_functions_check_running();
-	InitMaterializedSRF(fcinfo, 0);
-	sql_row_begin(fcinfo, &row);
+	sql_row_begin_set(fcinfo, &row);
 
 	count = history_read(&shared_state->history, entries);
 	for (int i = 0; i < count; i++)
 	{
 		HistoryEntry *entry = &entries[i];
 
-		sql_row_clear(&row);
 		sql_row_add_datum(&row, Int64GetDatum((int64) entry->number));
 		sql_row_add_datum(&row, TimestampTzGetDatum(entry->changed_at));
 		sql_row_add_datum(&row, Int64GetDatum((int64) entry->term));
@@ -504,7 +498,7 @@ pg_leader_get_history(PG_FUNCTION_ARGS)
 		sql_row_add_id(&row, entry->leader_id);
 		sql_row_add_text(&row, entry->reason);
 		add_requester(&row, entry->requested_by);
-		tuplestore_puttuple(result->setResult, sql_row_finish(&row));
+		sql_row_put(&row);
 	}
 	return (Datum) 0;
 }
