@@ -41,6 +41,14 @@ assert_line(const char *expected)
 	assert_int_equal(length, strlen(expected));
 }
 
+/* From the event's name on. */
+static void
+assert_event(const char *expected)
+{
+	event_format_line(&event, line);
+	assert_string_equal(strstr(line, "event="), expected);
+}
+
 static void
 test_every_line_begins_alike(void **state)
 {
@@ -68,18 +76,14 @@ test_words_have_no_blanks(void **state)
 	event.of.message.flags = RAFT_FLAG_SILENT;
 	event.of.message.refusal = RAFT_REFUSAL_PROMISED;
 	event.of.message.successor = RAFT_NO_NODE;
-	event_format_line(&event, line);
-	assert_string_equal(strstr(line, "event="),
-						"event=send type=pre-vote_reply peer=2 message_term=9"
-						" granted=0 refusal=\"hears a leader\" successor=-1");
+	assert_event("event=send type=pre-vote_reply peer=2 message_term=9"
+				 " granted=0 refusal=\"hears a leader\" successor=-1");
 
 	event.type = LOG_EVENT_RECEIVE;
 	event.of.message.flags = RAFT_FLAG_GRANTED;
 	event.of.message.refusal = RAFT_REFUSAL_NONE;
-	event_format_line(&event, line);
-	assert_string_equal(strstr(line, "event="),
-						"event=receive type=pre-vote_reply peer=1 message_term=9"
-						" granted=1 refusal=\"none\" successor=-1");
+	assert_event("event=receive type=pre-vote_reply peer=1 message_term=9"
+				 " granted=1 refusal=\"none\" successor=-1");
 }
 
 static void
@@ -87,9 +91,7 @@ test_texts_are_quoted(void **state)
 {
 	event.type = LOG_EVENT_STOP;
 	strcpy(event.of.reason, "a \"b\" \\ c\nd\xc3\xa9");
-	event_format_line(&event, line);
-	assert_string_equal(strstr(line, "event="),
-						"event=stop reason=\"a \\\"b\\\" \\\\ c?d??\"");
+	assert_event("event=stop reason=\"a \\\"b\\\" \\\\ c?d??\"");
 
 	/* without an end: as much as there is room for */
 	memset(event.of.reason, 'x', sizeof(event.of.reason));
@@ -107,23 +109,17 @@ test_states_have_words(void **state)
 	event.of.state.silent_ns = 500;
 
 	event.type = LOG_EVENT_LEASE;
-	event_format_line(&event, line);
-	assert_string_equal(strstr(line, "event="), "event=lease state=begun until=77");
+	assert_event("event=lease state=begun until=77");
 	event.type = LOG_EVENT_STORAGE;
-	event_format_line(&event, line);
-	assert_string_equal(strstr(line, "event="), "event=storage state=failed");
+	assert_event("event=storage state=failed");
 	event.type = LOG_EVENT_PEER;
-	event_format_line(&event, line);
-	assert_string_equal(strstr(line, "event="), "event=peer peer=2 state=lost silent=500");
+	assert_event("event=peer peer=2 state=lost silent=500");
 	event.of.state.begun = false;
-	event_format_line(&event, line);
-	assert_string_equal(strstr(line, "event="), "event=peer peer=2 state=back silent=500");
+	assert_event("event=peer peer=2 state=back silent=500");
 	event.type = LOG_EVENT_STORAGE;
-	event_format_line(&event, line);
-	assert_string_equal(strstr(line, "event="), "event=storage state=back");
+	assert_event("event=storage state=back");
 	event.type = LOG_EVENT_SILENCE;
-	event_format_line(&event, line);
-	assert_string_equal(strstr(line, "event="), "event=silence state=ended until=77");
+	assert_event("event=silence state=ended until=77");
 }
 
 static void
@@ -134,11 +130,9 @@ test_requests_have_words(void **state)
 	event.of.control.argument = 2;
 	event.of.control.result = RAFT_NOT_FIT;
 	strcpy(event.of.control.requested_by, "role \"o'brien\"");
-	event_format_line(&event, line);
-	assert_string_equal(strstr(line, "event="),
-						"event=control request=transfer argument=2"
-						" result=\"that node cannot lead now\""
-						" requested_by=\"role \\\"o'brien\\\"\"");
+	assert_event("event=control request=transfer argument=2"
+				 " result=\"that node cannot lead now\""
+				 " requested_by=\"role \\\"o'brien\\\"\"");
 }
 
 /* What says nothing is left out of a message; 0 is a rank, and -1 is none. */
@@ -152,19 +146,15 @@ test_messages_are_sparse(void **state)
 	message->rank = RAFT_NO_RANK;
 	message->token_leader = message->successor = message->known_leader = RAFT_NO_NODE;
 	message->priority = -1;
-	event_format_line(&event, line);
-	assert_string_equal(strstr(line, "event="),
-						"event=out_message type=heartbeat from=0 to=0");
+	assert_event("event=out_message type=heartbeat from=0 to=0");
 
 	message->rank = 0;
 	message->known_leader = 0;
 	message->from_session = 0xabcd;
 	message->position.bytes[15] = 0x0f;
-	event_format_line(&event, line);
-	assert_string_equal(strstr(line, "event="),
-						"event=out_message type=heartbeat from=0 to=0"
-						" from_session=000000000000abcd rank=0 known_leader=0"
-						" position=0000000000000000000000000000000f");
+	assert_event("event=out_message type=heartbeat from=0 to=0"
+				 " from_session=000000000000abcd rank=0 known_leader=0"
+				 " position=0000000000000000000000000000000f");
 }
 
 static void
@@ -182,9 +172,7 @@ test_views_show_what_has_changed(void **state)
 	event.type = LOG_EVENT_OUT_VIEW;
 	event.of.view.view = new_view;
 	event.of.view.shown = event_fields_changed(&old, &new_view);
-	event_format_line(&event, line);
-	assert_string_equal(strstr(line, "event="),
-						"event=out_view lease_end=9 promised_to=1");
+	assert_event("event=out_view lease_end=9 promised_to=1");
 
 	event.of.view.shown = event_fields_changed(NULL, &new_view);
 	event_format_line(&event, line);
