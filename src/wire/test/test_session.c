@@ -6,12 +6,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "wire/session.h"
-#include "wire_fixture.h"
-
-/* Own session of the tables that are tested alone, and one of their peer. */
-#define OWN_SESSION		UINT64_C(0x1000)
-#define PEER_SESSION	UINT64_C(0x2001)
+#include "session_fixture.h"
 
 /* Greatest number of datagrams that a test's network remembers. */
 #define MAX_CAPTURED	4096
@@ -23,29 +18,6 @@
  * One table, asked directly; the peer is node 1.
  *-------------------------------------------------------------------------
  */
-
-static SessionVerdict
-ask(SessionTable *table, RaftMessageType type, uint64_t from_session,
-	uint64_t to_session, uint64_t nonce, uint64_t sequence)
-{
-	RaftMessage m;
-
-	memset(&m, 0, sizeof(m));
-	m.type = type;
-	m.from = 1;
-	m.from_session = from_session;
-	m.to_session = to_session;
-	m.nonce = nonce;
-	return session_check(table, &m, sequence, draw_random());
-}
-
-/* A heartbeat of the peer's accepted session. */
-static SessionVerdict
-ask_sequence(SessionTable *table, uint64_t sequence)
-{
-	return ask(table, RAFT_MESSAGE_HEARTBEAT, PEER_SESSION, OWN_SESSION, 0,
-			   sequence);
-}
 
 static void
 test_init_ranges(void **state)

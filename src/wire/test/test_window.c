@@ -6,37 +6,9 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "wire/session.h"
-#include "wire_fixture.h"
-
-/* Session of the table's owner, and that of its peer, node 1. */
-#define OWN_SESSION		UINT64_C(0x1000)
-#define PEER_SESSION	UINT64_C(0x2001)
+#include "session_fixture.h"
 
 #define WINDOW_STEPS	20000
-
-static SessionVerdict
-ask(SessionTable *table, RaftMessageType type, uint64_t from_session,
-	uint64_t to_session, uint64_t nonce, uint64_t sequence)
-{
-	RaftMessage m;
-
-	memset(&m, 0, sizeof(m));
-	m.type = type;
-	m.from = 1;
-	m.from_session = from_session;
-	m.to_session = to_session;
-	m.nonce = nonce;
-	return session_check(table, &m, sequence, draw_random());
-}
-
-/* A heartbeat of the peer's accepted session. */
-static SessionVerdict
-ask_sequence(SessionTable *table, uint64_t sequence)
-{
-	return ask(table, RAFT_MESSAGE_HEARTBEAT, PEER_SESSION, OWN_SESSION, 0,
-			   sequence);
-}
 
 static void
 open_table(SessionTable *table, uint64_t sequence)
