@@ -434,12 +434,14 @@ has_no_promise(Stage *stage, const StoryArgument *arguments)
  * ----------
  */
 
+typedef bool (*IsWanted) (const RaftMessage *message,
+						  const StoryArgument *arguments);
+
 typedef struct Wanted
 {
 	uint32_t	types;
 	const StageRoute *route;
-	bool		(*is_wanted) (const RaftMessage *message,
-							  const StoryArgument *arguments);
+	IsWanted	is_wanted;		/* NULL: all of them are */
 	const StoryArgument *arguments;
 } Wanted;
 
@@ -496,10 +498,22 @@ want(const StoryArgument *messages, const StoryArgument *route)
 	return wanted;
 }
 
+/* Of the types and on the route that the first two arguments name. */
+static bool
+is_each_under_way(const Stage *stage, const StoryArgument *arguments,
+				  IsWanted is_wanted)
+{
+	Wanted		wanted = want(&arguments[0], &arguments[1]);
+
+	wanted.is_wanted = is_wanted;
+	wanted.arguments = arguments;
+	return is_everywhere(stage, wanted);
+}
+
 static bool
 is_under_way(Stage *stage, const StoryArgument *arguments)
 {
-	return is_everywhere(stage, want(&arguments[0], &arguments[1]));
+	return is_each_under_way(stage, arguments, NULL);
 }
 
 static bool
@@ -539,21 +553,13 @@ is_from_term(const RaftMessage *message, const StoryArgument *arguments)
 static bool
 is_under_way_from_term(Stage *stage, const StoryArgument *arguments)
 {
-	Wanted		wanted = want(&arguments[0], &arguments[1]);
-
-	wanted.is_wanted = is_from_term;
-	wanted.arguments = arguments;
-	return is_everywhere(stage, wanted);
+	return is_each_under_way(stage, arguments, is_from_term);
 }
 
 static bool
 is_under_way_about_term(Stage *stage, const StoryArgument *arguments)
 {
-	Wanted		wanted = want(&arguments[0], &arguments[1]);
-
-	wanted.is_wanted = is_about_term;
-	wanted.arguments = arguments;
-	return is_everywhere(stage, wanted);
+	return is_each_under_way(stage, arguments, is_about_term);
 }
 
 static const char *
@@ -588,10 +594,7 @@ is_refusal(const RaftMessage *message, const StoryArgument *arguments)
 static bool
 is_granted(Stage *stage, const StoryArgument *arguments)
 {
-	Wanted		wanted = want(&arguments[0], &arguments[1]);
-
-	wanted.is_wanted = is_grant;
-	return is_everywhere(stage, wanted);
+	return is_each_under_way(stage, arguments, is_grant);
 }
 
 static bool
@@ -606,21 +609,13 @@ is_not_granted(Stage *stage, const StoryArgument *arguments)
 static bool
 is_granted_in_term(Stage *stage, const StoryArgument *arguments)
 {
-	Wanted		wanted = want(&arguments[0], &arguments[1]);
-
-	wanted.is_wanted = is_grant_in_term;
-	wanted.arguments = arguments;
-	return is_everywhere(stage, wanted);
+	return is_each_under_way(stage, arguments, is_grant_in_term);
 }
 
 static bool
 is_refused(Stage *stage, const StoryArgument *arguments)
 {
-	Wanted		wanted = want(&arguments[0], &arguments[1]);
-
-	wanted.is_wanted = is_refusal;
-	wanted.arguments = arguments;
-	return is_everywhere(stage, wanted);
+	return is_each_under_way(stage, arguments, is_refusal);
 }
 
 static bool
@@ -634,11 +629,7 @@ names_release(const RaftMessage *message, const StoryArgument *arguments)
 static bool
 is_with_release(Stage *stage, const StoryArgument *arguments)
 {
-	Wanted		wanted = want(&arguments[0], &arguments[1]);
-
-	wanted.is_wanted = names_release;
-	wanted.arguments = arguments;
-	return is_everywhere(stage, wanted);
+	return is_each_under_way(stage, arguments, names_release);
 }
 
 /* ----------
