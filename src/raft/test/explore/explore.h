@@ -164,6 +164,35 @@ typedef struct ExploreSummary
 	uint64_t	promised_until_ns;
 } ExploreSummary;
 
+/* explore_table.c */
+
+#define EXPLORE_NO_NUMBER		UINT32_MAX
+
+/* Numbers by hash; open addressing, never more than half full. */
+typedef struct ExploreIndex
+{
+	uint32_t   *places;			/* EXPLORE_NO_NUMBER: free */
+	size_t		place_count;	/* a power of two */
+} ExploreIndex;
+
+/* realloc() that ends the program if there is no memory. */
+extern void *table_resize(void *old, size_t size);
+
+extern void table_free_index(ExploreIndex *index);
+
+/* Make an empty index of it, with room for so many numbers. */
+extern void table_empty_index(ExploreIndex *index, size_t room);
+
+/*
+ * The places where the number of a thing with that hash may be, one after
+ * the other; the first free one is where it belongs.
+ */
+extern uint32_t *table_first_place(const ExploreIndex *index, ExploreHash hash);
+extern uint32_t *table_next_place(const ExploreIndex *index, uint32_t *place);
+
+/* Put a number that is not there yet into the first free place. */
+extern void table_put(ExploreIndex *index, ExploreHash hash, uint32_t number);
+
 /* explore_state.c */
 
 /* Timers that the explorer fires; all others stand still. */

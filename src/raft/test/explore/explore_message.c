@@ -13,13 +13,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NO_NUMBER			UINT32_MAX
 #define MESSAGE_WORDS		((sizeof(RaftMessage) + 7) / 8)
 
 typedef struct Numbered
 {
 	RaftMessage message;
-	uint32_t	later;			/* NO_NUMBER: not computed yet; likewise next */
+	uint32_t	later;			/* EXPLORE_NO_NUMBER: not computed yet;
+								 * likewise next */
 	uint32_t	outdated;
 	ExploreHash hash[EXPLORE_MAX_RENAMINGS];
 } Numbered;
@@ -30,10 +30,7 @@ static int	renaming_count;
 static Numbered *table;
 static uint32_t count;
 static uint32_t room;
-
-/* Numbers by hash; open addressing, never more than half full. */
-static uint32_t *places;
-static uint32_t place_count;
+static ExploreIndex numbers;
 
 void
 message_reset(const ExploreBounds *of_search, const ExploreRenaming *of_cluster,
@@ -43,10 +40,9 @@ message_reset(const ExploreBounds *of_search, const ExploreRenaming *of_cluster,
 	renamings = of_cluster;
 	renaming_count = of_them;
 	free(table);
-	free(places);
+	table_free_index(&numbers);
 	table = NULL;
-	places = NULL;
-	count = room = place_count = 0;
+	count = room = 0;
 }
 
 /*
@@ -183,16 +179,6 @@ hash_renamed(const RaftMessage *message, const ExploreRenaming *renaming)
 
 /* The first renaming leaves all as it is. */
 static void
-place(uint32_t number)
-{
-	uint32_t	at = (uint32_t) table[number].hash[0].low & (place_count - 1);
-
-	while (places[at] != NO_NUMBER)
-		at = (at + 1) & (place_count - 1);
-	places[at] = number;
-}
-
-static void
 make_room(void)
 {
 	uint32_t	i;
@@ -200,15 +186,10 @@ make_room(void)
 	if (count < room)
 		return;
 	room = room * 2 + 256;
-	table = realloc(table, room * sizeof(Numbered));
-	place_count = place_count == 0 ? 1024 : place_count * 4;
-	free(places);
-	places = malloc(place_count * sizeof(uint32_t));
-	if (table == NULL || places == NULL)
-		abort();
-	memset(places, 0xff, place_count * sizeof(uint32_t));
+	table = table_resize(table, room * sizeof(Numbered));
+	table_empty_index(&numbers, room);
 	for (i = 0; i < count; i++)
-		place(i);
+		table_put(&numbers, table[i].hash[0], i);
 }
 
 uint32_t
@@ -217,24 +198,24 @@ message_intern(const RaftMessage *message)
 	RaftMessage canonical = copy_without_padding(message);
 	Numbered   *numbered;
 	ExploreHash hash;
-	uint32_t	at;
+	uint32_t   *place;
 	int			r;
 
 	normalise(&canonical);
 	make_room();
 	hash = hash_renamed(&canonical, &renamings[0]);
-	for (at = (uint32_t) hash.low & (place_count - 1); places[at] != NO_NUMBER;
-		 at = (at + 1) & (place_count - 1))
+	for (place = table_first_place(&numbers, hash); *place != EXPLORE_NO_NUMBER;
+		 place = table_next_place(&numbers, place))
 	{
-		if (memcmp(&table[places[at]].message, &canonical, sizeof(canonical)) == 0)
-			return places[at];
+		if (memcmp(&table[*place].message, &canonical, sizeof(canonical)) == 0)
+			return *place;
 	}
 	numbered = &table[count];
 	numbered->message = canonical;
-	numbered->later = numbered->outdated = NO_NUMBER;
+	numbered->later = numbered->outdated = EXPLORE_NO_NUMBER;
 	for (r = 0; r < renaming_count; r++)
 		numbered->hash[r] = hash_renamed(&canonical, &renamings[r]);
-	place(count);
+	*place = count;
 	return count++;
 }
 
@@ -278,7 +259,7 @@ oldest_round(void)
 uint32_t
 message_later(uint32_t id)
 {
-	if (table[id].later == NO_NUMBER)
+	if (table[id].later == EXPLORE_NO_NUMBER)
 	{
 		RaftMessage message = table[id].message;
 		uint32_t	later = id;
@@ -296,7 +277,7 @@ message_later(uint32_t id)
 uint32_t
 message_outdated(uint32_t id)
 {
-	if (table[id].outdated == NO_NUMBER)
+	if (table[id].outdated == EXPLORE_NO_NUMBER)
 	{
 		RaftMessage message = table[id].message;
 		uint32_t	outdated = id;

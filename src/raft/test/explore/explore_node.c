@@ -15,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NO_NUMBER			UINT32_MAX
 #define ACTION_SHIFT		26
 
 /* How a drain is disturbed, at its n-th write. */
@@ -40,7 +39,8 @@ typedef struct Numbered
 typedef struct Remembered
 {
 	uint64_t	key;			/* number, action, argument */
-	uint32_t	first;			/* of the outcomes; NO_NUMBER: free place */
+	uint32_t	first;			/* of the outcomes; EXPLORE_NO_NUMBER: free
+								 * place */
 	int32_t		count;
 } Remembered;
 
@@ -65,8 +65,7 @@ static int	renaming_count;
 static Numbered *table;
 static uint32_t count;
 static uint32_t room;
-static uint32_t *places;		/* numbers by hash */
-static uint32_t place_count;
+static ExploreIndex numbers;
 
 static Remembered *memory;		/* by key; open addressing */
 static size_t memory_count;
@@ -78,19 +77,6 @@ static uint32_t *sent;
 static uint32_t sent_count;
 static uint32_t sent_room;
 static uint64_t *scratch;
-
-static void *
-resize(void *old, size_t size)
-{
-	void	   *new = realloc(old, size);
-
-	if (new == NULL)
-	{
-		fprintf(stderr, "out of memory\n");
-		exit(2);
-	}
-	return new;
-}
 
 /* ----------
  * Numbers for node states
@@ -106,32 +92,21 @@ node_reset(const ExploreBounds *of_search, const ExploreRenaming *of_cluster,
 	for (i = 0; i < count; i++)
 		free(table[i].words);
 	free(table);
-	free(places);
+	table_free_index(&numbers);
 	free(memory);
 	free(outcomes);
 	free(sent);
 	table = NULL;
-	places = NULL;
 	memory = NULL;
 	outcomes = NULL;
 	sent = NULL;
-	count = room = place_count = 0;
+	count = room = 0;
 	memory_count = memory_room = 0;
 	outcome_count = outcome_room = sent_count = sent_room = 0;
 	bounds = of_search;
 	renamings = of_cluster;
 	renaming_count = of_them;
-	scratch = resize(scratch, state_max_words() * sizeof(uint64_t));
-}
-
-static void
-place(uint32_t number)
-{
-	uint32_t	at = (uint32_t) table[number].hash[0].low & (place_count - 1);
-
-	while (places[at] != NO_NUMBER)
-		at = (at + 1) & (place_count - 1);
-	places[at] = number;
+	scratch = table_resize(scratch, state_max_words() * sizeof(uint64_t));
 }
 
 static void
@@ -142,12 +117,10 @@ make_room(void)
 	if (count < room)
 		return;
 	room = room * 2 + 256;
-	table = resize(table, room * sizeof(Numbered));
-	place_count = place_count == 0 ? 1024 : place_count * 4;
-	places = resize(places, place_count * sizeof(uint32_t));
-	memset(places, 0xff, place_count * sizeof(uint32_t));
+	table = table_resize(table, room * sizeof(Numbered));
+	table_empty_index(&numbers, room);
 	for (i = 0; i < count; i++)
-		place(i);
+		table_put(&numbers, table[i].hash[0], i);
 }
 
 /* The number of the state in the work place, which is canonical. */
@@ -157,21 +130,21 @@ number_of(ExploreNode *node)
 	size_t		word_count = state_pack(node, scratch);
 	ExploreHash hash = state_hash(scratch, word_count);
 	Numbered   *numbered;
-	uint32_t	at;
+	uint32_t   *place;
 	int			r;
 
 	make_room();
-	for (at = (uint32_t) hash.low & (place_count - 1); places[at] != NO_NUMBER;
-		 at = (at + 1) & (place_count - 1))
+	for (place = table_first_place(&numbers, hash); *place != EXPLORE_NO_NUMBER;
+		 place = table_next_place(&numbers, place))
 	{
-		numbered = &table[places[at]];
+		numbered = &table[*place];
 		if (numbered->word_count == word_count &&
 			memcmp(numbered->words, scratch, word_count * sizeof(uint64_t)) == 0)
-			return places[at];
+			return *place;
 	}
 	numbered = &table[count];
 	numbered->word_count = word_count;
-	numbered->words = resize(NULL, word_count * sizeof(uint64_t));
+	numbered->words = table_resize(NULL, word_count * sizeof(uint64_t));
 	memcpy(numbered->words, scratch, word_count * sizeof(uint64_t));
 	state_summarise(node, &numbered->summary);
 	numbered->hash[0] = hash;
@@ -181,7 +154,7 @@ number_of(ExploreNode *node)
 		state_rename(node, &renamings[r]);
 		numbered->hash[r] = state_hash(scratch, state_pack(node, scratch));
 	}
-	place(count);
+	*place = count;
 	return count++;
 }
 
@@ -682,14 +655,14 @@ conclude(Step *step)
 	if (sent_count + EXPLORE_MAX_SENT > sent_room)
 	{
 		sent_room = sent_room * 2 + 4096;
-		sent = resize(sent, sent_room * sizeof(uint32_t));
+		sent = table_resize(sent, sent_room * sizeof(uint32_t));
 	}
 	for (i = 0; i < outcome->sent_count; i++)
 		sent[sent_count++] = step->sent[i];
 	if (outcome_count == outcome_room)
 	{
 		outcome_room = outcome_room * 2 + 4096;
-		outcomes = resize(outcomes, outcome_room * sizeof(ExploreOutcome));
+		outcomes = table_resize(outcomes, outcome_room * sizeof(ExploreOutcome));
 	}
 	outcomes[outcome_count++] = *outcome;
 }
@@ -765,7 +738,7 @@ find_remembered(uint64_t key)
 {
 	size_t		at = spread_key(key) & (memory_room - 1);
 
-	while (memory[at].first != NO_NUMBER && memory[at].key != key)
+	while (memory[at].first != EXPLORE_NO_NUMBER && memory[at].key != key)
 		at = (at + 1) & (memory_room - 1);
 	return &memory[at];
 }
@@ -780,12 +753,12 @@ make_room_to_remember(void)
 	if (memory_count * 2 < memory_room)
 		return;
 	memory_room = memory_room == 0 ? 1 << 14 : memory_room * 2;
-	memory = resize(NULL, memory_room * sizeof(Remembered));
+	memory = table_resize(NULL, memory_room * sizeof(Remembered));
 	for (i = 0; i < memory_room; i++)
-		memory[i].first = NO_NUMBER;
+		memory[i].first = EXPLORE_NO_NUMBER;
 	for (i = 0; i < old_room; i++)
 	{
-		if (old[i].first != NO_NUMBER)
+		if (old[i].first != EXPLORE_NO_NUMBER)
 			*find_remembered(old[i].key) = old[i];
 	}
 	free(old);
@@ -799,7 +772,7 @@ node_outcomes(uint32_t number, ExploreAction action, uint32_t argument, int *of_
 
 	make_room_to_remember();
 	remembered = find_remembered(key);
-	if (remembered->first == NO_NUMBER)
+	if (remembered->first == EXPLORE_NO_NUMBER)
 	{
 		uint32_t	first = outcome_count;
 

@@ -17,7 +17,7 @@
 #include <string.h>
 #include <time.h>
 
-#define NO_STATE			UINT32_MAX
+#define NO_STATE			EXPLORE_NO_NUMBER
 
 /* An edge: the state it leads to, and above that who is involved. */
 #define INVOLVED_SHIFT		27
@@ -54,8 +54,7 @@ typedef struct Search
 	bool	   *past_help;
 	uint32_t	room;
 
-	uint32_t   *places;			/* numbers by hash; open addressing */
-	size_t		place_count;
+	ExploreIndex numbers;
 
 	uint32_t   *edges;
 	uint64_t	edge_count;
@@ -66,19 +65,6 @@ typedef struct Search
 	bool		full;
 } Search;
 
-static void *
-resize(void *old, size_t size)
-{
-	void	   *new = realloc(old, size);
-
-	if (new == NULL)
-	{
-		fprintf(stderr, "out of memory\n");
-		exit(2);
-	}
-	return new;
-}
-
 /* ----------
  * States met
  * ----------
@@ -87,16 +73,16 @@ resize(void *old, size_t size)
 static uint32_t *
 find_place(Search *search, ExploreHash hash)
 {
-	size_t		at = hash.low & (search->place_count - 1);
+	uint32_t   *place = table_first_place(&search->numbers, hash);
 
-	for (; search->places[at] != NO_STATE; at = (at + 1) & (search->place_count - 1))
+	for (; *place != NO_STATE; place = table_next_place(&search->numbers, place))
 	{
-		const ExploreHash *other = &search->hashes[search->places[at]];
+		const ExploreHash *other = &search->hashes[*place];
 
 		if (other->high == hash.high && other->low == hash.low)
 			break;
 	}
-	return &search->places[at];
+	return place;
 }
 
 static void
@@ -107,17 +93,15 @@ make_room(Search *search)
 	if (search->result->states < search->room)
 		return;
 	search->room = search->room == 0 ? 1 << 16 : search->room * 2;
-	search->hashes = resize(search->hashes, search->room * sizeof(ExploreHash));
-	search->origins = resize(search->origins, search->room * sizeof(Origin));
-	search->first_edge = resize(search->first_edge, (search->room + 1) * sizeof(uint64_t));
-	search->leaders = resize(search->leaders, search->room);
-	search->cut_by = resize(search->cut_by, search->room);
-	search->past_help = resize(search->past_help, search->room * sizeof(bool));
-	search->place_count = (size_t) search->room * 2;
-	search->places = resize(search->places, search->place_count * sizeof(uint32_t));
-	memset(search->places, 0xff, search->place_count * sizeof(uint32_t));
+	search->hashes = table_resize(search->hashes, search->room * sizeof(ExploreHash));
+	search->origins = table_resize(search->origins, search->room * sizeof(Origin));
+	search->first_edge = table_resize(search->first_edge, (search->room + 1) * sizeof(uint64_t));
+	search->leaders = table_resize(search->leaders, search->room);
+	search->cut_by = table_resize(search->cut_by, search->room);
+	search->past_help = table_resize(search->past_help, search->room * sizeof(bool));
+	table_empty_index(&search->numbers, search->room);
 	for (i = 0; i < search->result->states; i++)
-		*find_place(search, search->hashes[i]) = i;
+		table_put(&search->numbers, search->hashes[i], i);
 }
 
 static void
@@ -128,7 +112,7 @@ append(Level *level, const ExploreCluster *cluster)
 	if (level->size + size > level->room)
 	{
 		level->room = level->room * 2 + (1 << 20);
-		level->bytes = resize(level->bytes, level->room);
+		level->bytes = table_resize(level->bytes, level->room);
 	}
 	memcpy(level->bytes + level->size, cluster, cluster_size(cluster));
 	level->size += size;
@@ -207,7 +191,7 @@ tell_path(Search *search, uint32_t number, const ExploreMove *last)
 	for (; search->origins[number].parent != NO_STATE;
 		 number = search->origins[number].parent)
 	{
-		path = resize(path, (length + 1) * sizeof(uint32_t));
+		path = table_resize(path, (length + 1) * sizeof(uint32_t));
 		path[length++] = number;
 	}
 	cluster_first(&cluster);
@@ -269,7 +253,7 @@ visit(const ExploreMove *move, const ExploreCluster *next, const char *broken,
 	if (search->edge_count == search->edge_room)
 	{
 		search->edge_room = search->edge_room * 2 + (1 << 18);
-		search->edges = resize(search->edges, search->edge_room * sizeof(uint32_t));
+		search->edges = table_resize(search->edges, search->edge_room * sizeof(uint32_t));
 	}
 	search->edges[search->edge_count++] = to | cluster_involved(move) << INVOLVED_SHIFT;
 	return true;
@@ -336,7 +320,7 @@ static void
 find_wedges(Search *search, unsigned nodes, bool *told)
 {
 	ExploreResult *result = search->result;
-	uint8_t    *reaches = resize(NULL, result->states);
+	uint8_t    *reaches = table_resize(NULL, result->states);
 	bool		changed = true;
 	uint32_t	i;
 
@@ -455,7 +439,7 @@ explore_search(const ExploreBounds *bounds, ExploreResult *result)
 	free(search.leaders);
 	free(search.cut_by);
 	free(search.past_help);
-	free(search.places);
+	table_free_index(&search.numbers);
 	free(search.edges);
 	free(search.next.bytes);
 	free(level.bytes);
