@@ -646,6 +646,12 @@ ok(!$json->decode($out)->{agreed}, 'status --json: nor do they agree');
 is($status, 1, 'leader: a node that hears nobody knows none');
 ($status, $out) = ctl('wait', '--for=no-leader', string_of($deaf));
 is("$status $out", "0 no node leads\n", 'wait: until a node knows no leader');
+{
+	# Its first answer comes after a second, as does each one after that.
+	local $ENV{PGOPTIONS} = '-c post_auth_delay=1';
+	($status) = ctl('wait', '--timeout=4', string_of($deaf));
+	is($status, 1, 'wait: in vain, but not without an answer if it is late');
+}
 kill 'CONT', $receiver;
 ($status) = ctl('wait', '--timeout=180', string_of($deaf));
 is($status, 0, 'wait: until it knows one, by the word of others too');

@@ -458,10 +458,13 @@ ctl_query_act(const CtlServers *servers, CtlNode *node, const char *statement,
 	ask(servers, node, 1, statement, false, deadline_us, NULL, NULL);
 }
 
-/* What a node has answered becomes what is known of it. */
-static void
+/* If a node has answered, that becomes what is known of it. */
+static bool
 take_answer(CtlNode *known, CtlNode *asked)
 {
+	if (is_under_way(asked) || asked->state == CTL_IDLE)
+		return false;
+
 	forget_answer(known);
 	known->state = asked->state;
 	known->result = asked->result;
@@ -474,30 +477,33 @@ take_answer(CtlNode *known, CtlNode *asked)
 	asked->result = NULL;
 	asked->message = asked->detail = asked->hint = asked->warning = NULL;
 	asked->state = CTL_IDLE;
+	return true;
 }
 
-/* Begins, ends or leaves alone what is asked of a node; true: it has answered. */
+/*
+ * Takes the answer of a node, ends what it was asked or begins to ask it anew;
+ * true: it has answered.  The answer comes first, or one that took longer than
+ * the interval would be lost.
+ */
 static bool
 take_turn(const CtlServers *servers, CtlNode *known, CtlNode *asked,
 		  const CtlRepetition *repetition)
 {
 	int64		now_us = ctl_query_now_us();
+	bool		news;
 
 	if (is_under_way(asked) && now_us >= asked->deadline_us)
 		end_question(asked, repetition->limit_us);
-	else if (!is_under_way(asked) && now_us >= asked->turn_us)
-	{
-		start(servers, asked,
-			  asked->turn_us == 0 ? repetition->first_query : repetition->query,
-			  true);
-		asked->deadline_us = now_us + repetition->limit_us;
-		asked->turn_us = now_us + repetition->interval_us;
-	}
+	news = take_answer(known, asked);
+	if (is_under_way(asked) || now_us < asked->turn_us)
+		return news;
 
-	if (is_under_way(asked) || asked->state == CTL_IDLE)
-		return false;
-	take_answer(known, asked);
-	return true;
+	start(servers, asked,
+		  asked->turn_us == 0 ? repetition->first_query : repetition->query,
+		  true);
+	asked->deadline_us = now_us + repetition->limit_us;
+	asked->turn_us = now_us + repetition->interval_us;
+	return take_answer(known, asked) || news;	/* it may fail at once */
 }
 
 bool
@@ -534,7 +540,7 @@ ctl_query_repeat(const CtlServers *servers, CtlNode *nodes, int count,
 		if (nodes[i].state == CTL_IDLE && is_under_way(&asked[i]))
 		{
 			end_question(&asked[i], repetition->limit_us);
-			take_answer(&nodes[i], &asked[i]);
+			(void) take_answer(&nodes[i], &asked[i]);
 		}
 	}
 	ctl_query_end(asked, count);
