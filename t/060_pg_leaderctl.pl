@@ -958,6 +958,15 @@ like(
 				'a request that is not answered');
 			kill 'CONT', $ticker if !$ended;
 			$run->finish;
+
+			# Its last message comes before the withdrawal.
+			$cluster->wait_for(
+				sub {
+					0 == $cluster->value($id,
+						q{SELECT count(*) FROM pg_stat_activity WHERE application_name = 'steps_down'}
+					);
+				},
+				'the end of the backend');
 			kill 'CONT', $ticker if $ended;
 			return $ended;
 		},
