@@ -647,8 +647,13 @@ is($status, 1, 'leader: a node that hears nobody knows none');
 ($status, $out) = ctl('wait', '--for=no-leader', string_of($deaf));
 is("$status $out", "0 no node leads\n", 'wait: until a node knows no leader');
 {
+	# of a role or a database; shorter than the server waits in one question
+	local $ENV{PGOPTIONS} = '-c statement_timeout=100ms';
+	($status) = ctl('wait', '--timeout=2', string_of($deaf));
+	is($status, 1, "wait: in vain, whatever the session's statement_timeout");
+
 	# Its first answer comes after a second, as does each one after that.
-	local $ENV{PGOPTIONS} = '-c post_auth_delay=1';
+	$ENV{PGOPTIONS} = '-c post_auth_delay=1';
 	($status) = ctl('wait', '--timeout=4', string_of($deaf));
 	is($status, 1, 'wait: in vain, but not without an answer if it is late');
 }

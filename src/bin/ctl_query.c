@@ -22,10 +22,13 @@
 
 /*
  * What precedes each question, in one go with it: the extension may be in any
- * schema.  The question's result is the third.
+ * schema; and the time limits are this program's own, as one that a role or a
+ * database has may be shorter than what the server is to wait for.  The
+ * question's result is the third.
  */
 static const char *const preamble =
-"SELECT pg_catalog.set_config('search_path', '', false);"
+"SELECT pg_catalog.set_config('search_path', '', false),"
+" pg_catalog.set_config('statement_timeout', '0', false);"
 "SELECT pg_catalog.set_config('search_path',"
 " pg_catalog.quote_ident(n.nspname), false)"
 " FROM pg_catalog.pg_extension e"
