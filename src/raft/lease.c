@@ -332,8 +332,12 @@ lease_receive_heartbeat_ack(RaftNode *node, const RaftMessage *message)
 										   node->config.timings.max_clock_drift_ppm);
 	if (node->expiry_ns[message->from] < expiry)
 		node->expiry_ns[message->from] = expiry;
+
+	/* One that comes twice, or after a later one, measures no round trip. */
 	if (peer->acknowledged_ns < sent)
+	{
 		peer->acknowledged_ns = sent;
-	acquaintance_note_round_trip(node, message->from, node->now_ns - sent);
+		acquaintance_note_round_trip(node, message->from, node->now_ns - sent);
+	}
 	extend_lease(node);
 }

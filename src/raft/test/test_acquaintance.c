@@ -282,6 +282,13 @@ test_acknowledgements_measure(void **state)
 	assert_true(core_peer(&core, 1).measured_ns == core.now_ns);
 	assert_true(core_peer(&core, 1).last_round_trip_ns >= MS(3));
 	assert_true(core_peer(&core, 1).last_round_trip_ns <= HEARTBEAT_NS);
+
+	/* A copy that comes late has measured nothing, nor has an older one. */
+	end_ns = core.now_ns;
+	core.now_ns += MS(40);
+	core_ack(&core, 1, round, PROMISE_NS);
+	core_ack(&core, 1, round - 1, PROMISE_NS);
+	assert_true(core_peer(&core, 1).measured_ns == end_ns);
 	core_free(&core);
 }
 
