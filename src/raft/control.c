@@ -105,6 +105,8 @@ raft_reconfigure(RaftNode *node, const RaftTimings *timings, uint64_t now_ns,
 	if (node->role == RAFT_LEADER &&
 		node->heartbeat_ns > node->now_ns + timings->heartbeat_interval_ns)
 		node->heartbeat_ns = node->now_ns + timings->heartbeat_interval_ns;
+	if (node->storage_retry_ns > node->now_ns + timings->election_timeout_min_ns)
+		node->storage_retry_ns = node->now_ns + timings->election_timeout_min_ns;
 
 	/* Priority 0 never leads. */
 	if (node->role == RAFT_LEADER && timings->priority == 0)

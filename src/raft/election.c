@@ -27,19 +27,32 @@ election_arm(RaftNode *node)
 	node->election_deadline_ns = node->now_ns + succession_timeout_ns(node);
 }
 
+/* How long a candidacy may last. */
+static uint64_t
+round_duration_ns(const RaftNode *node)
+{
+	uint64_t	duration = 12 * timings_delta_ns(node);
+	uint64_t	least = node->config.timings.election_timeout_min_ns / 10;
+
+	return duration > least ? duration : least;
+}
+
 /*
  * The settings have changed: a timer that was set under longer ones must not
- * outlast them, or who hears no leader waits on as if nothing had been
- * changed.  It only ever comes forward, and no promise moves with it: what
- * that forbids is still forbidden when the timer fires.
+ * outlast them, or who hears no leader, or no voters, waits on as if nothing
+ * had been changed.  It only ever comes forward, and no promise moves with it:
+ * what that forbids is still forbidden when the timer fires.
  */
 void
 election_cap_deadline(RaftNode *node)
 {
 	uint64_t	latest = node->now_ns + succession_timeout_ns(node);
+	uint64_t	latest_end = node->now_ns + round_duration_ns(node);
 
 	if (node->role == RAFT_FOLLOWER && node->election_deadline_ns > latest)
 		node->election_deadline_ns = latest;
+	if (node->round_deadline_ns > latest_end)
+		node->round_deadline_ns = latest_end;
 }
 
 /*
@@ -353,8 +366,6 @@ send_requests(RaftNode *node)
 static void
 begin_round(RaftNode *node, RaftRole role, RaftReason reason)
 {
-	uint64_t	duration = 12 * timings_delta_ns(node);
-	uint64_t	least = node->config.timings.election_timeout_min_ns / 10;
 	int32_t		i;
 
 	raft_set_leader(node, RAFT_NO_NODE, 0, reason);
@@ -366,7 +377,7 @@ begin_round(RaftNode *node, RaftRole role, RaftReason reason)
 	do
 		node->nonce = raft_random(node);
 	while (node->nonce == 0);
-	node->round_deadline_ns = node->now_ns + (duration > least ? duration : least);
+	node->round_deadline_ns = node->now_ns + round_duration_ns(node);
 }
 
 static bool

@@ -236,6 +236,32 @@ test_repeated_failures_are_retried(void **state)
 	core_free(&core);
 }
 
+/* A retry that is far away comes forward at a reload to shorter timeouts. */
+static void
+test_reload_brings_a_retry_forward(void **state)
+{
+	Core		core;
+	RaftTimings timings = core_timings();
+
+	(void) state;
+	core_start_member(&core, 2, 3, 5);
+	timings.election_timeout_min_ns = SECONDS(60);
+	timings.election_timeout_max_ns = SECONDS(90);
+	assert_int_equal(core_reconfigure(&core, &timings), RAFT_OK);
+	core.failing_writes = 1;
+	core_ask_vote(&core, 1, 6);
+	core_run_until(&core, core.now_ns + SECONDS(30));
+	assert_true(core_view(&core).storage_failed);
+
+	timings = core_timings();
+	assert_int_equal(core_reconfigure(&core, &timings), RAFT_OK);
+	core_run_until(&core, core.now_ns + TIMEOUT_MIN_NS - 1);
+	assert_true(core_view(&core).storage_failed);
+	core_run_until(&core, core.now_ns + 1);
+	assert_false(core_view(&core).storage_failed);
+	core_free(&core);
+}
+
 static void
 test_candidate_whose_vote_cannot_be_written(void **state)
 {
@@ -373,6 +399,7 @@ main(void)
 		cmocka_unit_test(test_votes_for_a_former_incarnation_do_not_count),
 		cmocka_unit_test(test_vote_that_cannot_be_written_is_not_cast),
 		cmocka_unit_test(test_repeated_failures_are_retried),
+		cmocka_unit_test(test_reload_brings_a_retry_forward),
 		cmocka_unit_test(test_candidate_whose_vote_cannot_be_written),
 		cmocka_unit_test(test_single_node_does_not_lead_on_an_unwritten_vote),
 		cmocka_unit_test(test_leader_whose_disk_fails_resigns),

@@ -570,6 +570,29 @@ test_vote_for_another_ends_own_candidacy(void **state)
 }
 
 /* Counted by reason, for votes and for pre-votes. */
+/* A candidacy that was to be long ends as if it had begun at the reload. */
+static void
+test_reload_shortens_a_candidacy(void **state)
+{
+	Core		core;
+	RaftTimings timings = core_timings();
+
+	(void) state;
+	core_start_member(&core, 0, 3, 5);
+	timings.election_timeout_min_ns = SECONDS(60);
+	timings.election_timeout_max_ns = SECONDS(61);
+	assert_int_equal(core_reconfigure(&core, &timings), RAFT_OK);
+	core_run_until_role(&core, RAFT_PRE_CANDIDATE);
+	core_run_until(&core, core.now_ns + SECONDS(1));
+	assert_int_equal(core_view(&core).role, RAFT_PRE_CANDIDATE);
+
+	timings = core_timings();
+	assert_int_equal(core_reconfigure(&core, &timings), RAFT_OK);
+	core_run_until(&core, core.now_ns + MS(200));
+	assert_int_equal(raft_counters(core.raft)->rounds_failed, 1);
+	core_free(&core);
+}
+
 static void
 test_refusals_are_counted_by_reason(void **state)
 {
@@ -632,6 +655,7 @@ main(void)
 		cmocka_unit_test(test_granted_pre_vote_holds_own_timer),
 		cmocka_unit_test(test_priority_is_no_reason_to_refuse),
 		cmocka_unit_test(test_vote_for_another_ends_own_candidacy),
+		cmocka_unit_test(test_reload_shortens_a_candidacy),
 		cmocka_unit_test(test_refusals_are_counted_by_reason),
 	};
 
