@@ -394,7 +394,7 @@ begin_pre_vote(RaftNode *node)
 	begin_round(node, RAFT_PRE_CANDIDATE, RAFT_REASON_ELECTION_TIMEOUT);
 	quorum_set_add(&node->granted_by, node->config.node_id);
 	if (has_majority(node))
-		election_campaign(node);
+		election_campaign(node, RAFT_REASON_ELECTION_TIMEOUT);
 	else
 		send_requests(node);
 }
@@ -404,13 +404,13 @@ begin_pre_vote(RaftNode *node)
  * counts when it is durable: election_own_vote_durable().
  */
 void
-election_campaign(RaftNode *node)
+election_campaign(RaftNode *node, RaftReason reason)
 {
 	node->counters.elections_begun++;
 	node->wanted.term++;
 	node->wanted.vote = node->config.node_id;
 	persistence_want(node);
-	begin_round(node, RAFT_CANDIDATE, RAFT_REASON_ELECTION_TIMEOUT);
+	begin_round(node, RAFT_CANDIDATE, reason);
 	send_requests(node);
 }
 
@@ -444,7 +444,7 @@ count_grant(RaftNode *node, int32_t from)
 	if (!has_majority(node))
 		return;
 	if (node->role == RAFT_PRE_CANDIDATE)
-		election_campaign(node);
+		election_campaign(node, RAFT_REASON_ELECTION_TIMEOUT);
 	else
 	{
 		node->counters.elections_won++;

@@ -69,7 +69,7 @@ handover_to_self(RaftNode *node, uint64_t higher_term)
 	handover_resign(node, node->config.node_id, RAFT_REASON_HIGHER_TERM);
 	election_adopt_term(node, higher_term, RAFT_REASON_HIGHER_TERM);
 	if (election_may_campaign(node))
-		election_campaign(node);
+		election_campaign(node, RAFT_REASON_HIGHER_TERM);
 }
 
 void
@@ -129,7 +129,7 @@ static void
 follow_on(RaftNode *node)
 {
 	if (election_may_campaign(node))
-		election_campaign(node);
+		election_campaign(node, RAFT_REASON_RESIGNED);
 }
 
 void

@@ -157,7 +157,7 @@ become_member(RaftNode *node, uint64_t term)
 	if (term > 0)
 		node->wanted.vote = RAFT_VOTE_SPOILED;
 	node->wanted.term = term;
-	raft_set_leader(node, RAFT_NO_NODE, 0, RAFT_REASON_START);
+	raft_set_leader(node, RAFT_NO_NODE, 0, RAFT_REASON_TAKES_PART);
 	persistence_want(node);
 }
 

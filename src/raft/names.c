@@ -104,6 +104,7 @@ raft_reason_name(RaftReason reason)
 		[RAFT_REASON_AMNESIA] = "state lost",
 		[RAFT_REASON_INVARIANT] = "another leader in the same term",
 		[RAFT_REASON_TRANSFER] = "transfer requested",
+		[RAFT_REASON_TAKES_PART] = "takes part again",
 	};
 
 	return look_up(names, LENGTH_OF(names), (int) reason);

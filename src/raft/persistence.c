@@ -76,7 +76,7 @@ raft_persisted(RaftNode *node, uint64_t now_ns, uint64_t storage_ns,
 		node->storage_failed = false;
 		event.type = RAFT_EVENT_STORAGE_BACK;
 		outbox_event(node, &event);
-		raft_set_leader(node, RAFT_NO_NODE, 0, RAFT_REASON_START);
+		raft_set_leader(node, RAFT_NO_NODE, 0, RAFT_REASON_TAKES_PART);
 		election_arm(node);
 	}
 	if (node->durable.standing != old_standing)

@@ -315,7 +315,9 @@ typedef enum RaftReason
 	RAFT_REASON_AMNESIA,		/* the node's state is lost */
 	RAFT_REASON_INVARIANT,		/* another leader in one's own term */
 	RAFT_REASON_TRANSFER,		/* an operator named another leader */
-	RAFT_REASON_LAST = RAFT_REASON_TRANSFER
+	RAFT_REASON_TAKES_PART,		/* its state is known, or can be written,
+								 * again */
+	RAFT_REASON_LAST = RAFT_REASON_TAKES_PART
 } RaftReason;
 
 /* Why a node became amnesiac. */

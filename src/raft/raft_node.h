@@ -244,7 +244,7 @@ extern void election_cap_deadline(RaftNode *node);
 extern bool election_may_campaign(const RaftNode *node);
 extern void election_expire(RaftNode *node);
 extern void election_tick(RaftNode *node);
-extern void election_campaign(RaftNode *node);
+extern void election_campaign(RaftNode *node, RaftReason reason);
 extern void election_own_vote_durable(RaftNode *node);
 extern uint64_t election_deadline(const RaftNode *node);
 extern void election_receive_pre_vote(RaftNode *node, const RaftMessage *message);

@@ -250,6 +250,7 @@ test_leader_that_meets_a_higher_term(void **state)
 	core_receive(&core, &reject);
 	assert_int_equal(core.cell_end_ns, 0);
 	assert_int_equal(core_view(&core).role, RAFT_CANDIDATE);
+	assert_int_equal(core_view(&core).role_reason, RAFT_REASON_HIGHER_TERM);
 	assert_int_equal(core.disk.term, 10);
 	assert_int_equal(core.disk.vote, 0);
 	assert_int_equal(core_sent(&core, RAFT_MESSAGE_RESIGN, 1)->subject_term, 6);

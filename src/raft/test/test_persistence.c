@@ -209,6 +209,8 @@ test_vote_that_cannot_be_written_is_not_cast(void **state)
 	core_run_until(&core, failed_ns + TIMEOUT_MIN_NS);
 	assert_false(core_view(&core).storage_failed);
 	assert_non_null(core_event(&core, RAFT_EVENT_STORAGE_BACK));
+	assert_int_equal(core_event(&core, RAFT_EVENT_LEADER)->reason,
+					 RAFT_REASON_TAKES_PART);
 
 	/* The record that failed may be on the disk: its number is used up. */
 	assert_true(core.disk.generation > generation + 1);

@@ -71,7 +71,11 @@ test_recovered_node_takes_part_from_the_next_term_on(void **state)
 	start_amnesiac(&core, 3, 5);
 	core_report(&core, 1, RAFT_MEMBER, 9);
 	core_report(&core, 2, RAFT_MEMBER, 7);
+	core_run_until(&core, RECOVER_AT_NS - MS(5));
+	core_heartbeat(&core, 1, 9, 1);
 	core_run_until(&core, RECOVER_AT_NS);
+	assert_int_equal(core_view(&core).leader_id, RAFT_NO_NODE);
+	assert_int_equal(core_view(&core).role_reason, RAFT_REASON_TAKES_PART);
 	assert_false(core_view(&core).silent);
 	core_ask_vote(&core, 1, 9);
 	assert_true(core_refused(&core, RAFT_MESSAGE_VOTE_REPLY, 1,

@@ -19,6 +19,7 @@ test_successor_campaigns_at_once(void **state)
 	core_heartbeat(&core, 0, 5, 1);
 	core_resignation(&core, RAFT_MESSAGE_TIMEOUT_NOW, 0, 5, 1);
 	assert_int_equal(core_view(&core).role, RAFT_CANDIDATE);
+	assert_int_equal(core_view(&core).role_reason, RAFT_REASON_RESIGNED);
 	assert_int_equal(core.disk.term, 6);
 	assert_int_equal(core_count_sent(&core, RAFT_MESSAGE_PRE_VOTE, ANYBODY), 0);
 	assert_int_equal(core_count_sent(&core, RAFT_MESSAGE_VOTE, ANYBODY), 2);
