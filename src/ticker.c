@@ -82,6 +82,8 @@ typedef struct Ticker
 	bool		file_lost;		/* deleted or replaced under our feet */
 	uint64		storage_checked_ns;
 	LogLimit	write_limit;	/* messages about failed writes */
+	uint64		overslept_ns;	/* how much too late it woke; 0: told */
+	LogLimit	overslept_limit;	/* messages about that */
 
 	Publication publication;
 } Ticker;
@@ -648,9 +650,32 @@ sleep_until_needed(bool hurry)
 
 	/* Slept past the deadline: the machine is busy, or was suspended. */
 	now_ns = clock_now_ns();
-	if (!hurry && now_ns > deadline_ns)
-		shared_state_raise(&shared_state->ticker.late_max_ns,
-						   now_ns - deadline_ns);
+	if (hurry || now_ns <= deadline_ns)
+		return;
+	ticker.overslept_ns = now_ns - deadline_ns;
+	shared_state_raise(&shared_state->ticker.late_max_ns,
+					   ticker.overslept_ns);
+}
+
+/*
+ * Say that this process stood still for long enough to lose what it had: the
+ * lease or the leader.  Otherwise it would seem that its peers were silent.
+ */
+static void
+report_oversleeping(uint64 now_ns)
+{
+	uint64		late_ns = ticker.overslept_ns;
+	uint64		suppressed;
+
+	ticker.overslept_ns = 0;
+	if (late_ns < ticker.publication.view.timings.election_timeout_min_ns ||
+		!worker_may_log(&ticker.overslept_limit, now_ns, &suppressed))
+		return;
+	ereport(LOG,
+			(errmsg("ticker of node %d stood still for %s",
+					config_node_id, diagnosis_duration(0, late_ns)),
+			 errdetail("This server, or its host, was stopped for that time, or is too busy."),
+			 errhint("Peers that seem to have been silent meanwhile need not have been.")));
 }
 
 void
@@ -707,6 +732,7 @@ pg_leader_ticker_main(Datum main_arg)
 		check_storage(now_ns);
 		check_contact(now_ns);
 		log_lines_note(&ticker.lines, ticker.node, now_ns);
+		report_oversleeping(now_ns);
 
 		/* The second copy: after the answers have left and none is due. */
 		if (ticker.mirror_pending && !more)

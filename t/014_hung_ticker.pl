@@ -85,6 +85,12 @@ $cluster->ask($old, 'RESET statement_timeout');
 kill 'CONT', $ticker;
 ($leader, $term) = $cluster->wait_for_leader;
 is($cluster->status($old)->{ticker_pid}, $ticker, 'the ticker is the same');
+$cluster->wait_for(
+	sub {
+		$cluster->log_of($old) =~
+		  /LOG:  ticker of node $old stood still for [\d.]+ s\n.*DETAIL:  This server, or its host/;
+	},
+	'the log to tell that the ticker stood still');
 
 # A request that was cancelled is withdrawn even if the ticker runs again at
 # once.  The second of two changes tells that the turn of the first is over,
