@@ -23,9 +23,6 @@
 #define REACHABLE_MIN_NS	(3 * NS_PER_S)
 #define REACHABLE_HEARTBEATS	3
 
-/* An acknowledgement older than this many heartbeats makes no successor. */
-#define FRESH_HEARTBEATS	3
-
 /* Peers that one line tells of at most. */
 #define PEERS_PER_LINE_MAX	10
 
@@ -173,6 +170,7 @@ append_recovery(StringInfo out, const RaftView *view,
 	int			ids[RAFT_MAX_NODES];
 	int			count = list_awaited(peers, node_count, ids);
 	bool		too_early = view->recover_at_ns > now_ns;
+	bool		is_deadlock = false;
 	int			i;
 
 	if (view->forget_at_ns != 0)
@@ -183,7 +181,7 @@ append_recovery(StringInfo out, const RaftView *view,
 	}
 	if (view->recover_at_ns == 0)
 	{
-		appendStringInfoString(out, "no other node can tell it the term");
+		appendStringInfoString(out, "no other node can tell it the term: it needs pg_leader_forget_state()");
 		return;
 	}
 	if (count == 0)
@@ -193,6 +191,9 @@ append_recovery(StringInfo out, const RaftView *view,
 		return;
 	}
 
+	for (i = 0; i < count; i++)
+		is_deadlock |= peers[ids[i]].standing == RAFT_AMNESIAC &&
+			diagnosis_reachable(view, &peers[ids[i]], now_ns);
 	appendStringInfo(out, "it waits for the %s of ",
 					 count == 1 ? "term" : "terms");
 	for (i = 0; i < Min(count, NAMED_NODES_MAX); i++)
@@ -209,6 +210,27 @@ append_recovery(StringInfo out, const RaftView *view,
 	if (too_early)
 		appendStringInfo(out, ", and for another %s",
 						 diagnosis_duration(now_ns, view->recover_at_ns));
+	if (is_deadlock)
+		appendStringInfoString(out, "; of nodes that have lost their state and wait for each other, one needs pg_leader_forget_state()");
+}
+
+/* Is there nobody among the peers that are heard who may lead? */
+static bool
+hears_only_witnesses(const RaftView *view, const RaftPeerView *peers,
+					 int node_count, uint64 now_ns)
+{
+	bool		hears_one = false;
+	int			id;
+
+	for (id = 0; id < node_count; id++)
+	{
+		if (!diagnosis_reachable(view, &peers[id], now_ns))
+			continue;
+		if (peers[id].priority > 0)
+			return false;
+		hears_one = true;
+	}
+	return hears_one;
 }
 
 bool
@@ -238,7 +260,7 @@ diagnosis_self(StringInfo out, const RaftView *view, const RaftPeerView *peers,
 		appendStringInfo(out, "this node has restarted and does not vote for another %s",
 						 diagnosis_duration(now_ns, view->silent_until_ns));
 	}
-	if (view->draining)
+	if (view->draining && view->standing == RAFT_MEMBER)
 	{
 		diagnosis_separate(out, start);
 		appendStringInfoString(out, "this node gave up leadership and lets others go first");
@@ -246,7 +268,9 @@ diagnosis_self(StringInfo out, const RaftView *view, const RaftPeerView *peers,
 	if (view->leader_id == RAFT_NO_NODE && view->timings.priority == 0)
 	{
 		diagnosis_separate(out, start);
-		appendStringInfoString(out, "this node does not lead: its priority is 0");
+		appendStringInfo(out, "this node does not lead: its priority is 0%s",
+						 hears_only_witnesses(view, peers, node_count, now_ns) ?
+						 ", as that of every node that it hears" : "");
 	}
 	if (view->leader_id == RAFT_NO_NODE &&
 		view->rumoured_leader_id != RAFT_NO_NODE)

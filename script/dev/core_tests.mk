@@ -85,6 +85,8 @@ $(STORY_OBJS): $(wildcard src/raft/test/scenarios/*.h)
 $(STORIES): $(STORY_OBJS) $(BUILD)/raft_helpers.a $(RAFT_OBJS)
 $(RAFT_TESTS): %: %.o $(BUILD)/raft_helpers.a $(RAFT_OBJS)
 $(WIRE_TESTS): %: %.o $(BUILD)/wire_helpers.a $(RAFT_OBJS) $(WIRE_OBJS)
+# Ahead of the libraries, which it needs.
+$(BUILD)/test/test_contact: $(BUILD)/diagnosis.o
 $(SERVER_TESTS): $(BUILD)/test/test_%: $(BUILD)/test/test_%.o $(BUILD)/%.o \
 	$(RAFT_OBJS) $(WIRE_OBJS) $(PG_LIBS)
 $(BUILD)/test/test_event_format: $(BUILD)/event_fields.o

@@ -31,21 +31,6 @@ static Contact contact;
 static uint64 now_ns;
 static uint64 nonce;
 
-/* What contact.c needs of diagnosis.c, which needs the server. */
-uint64
-diagnosis_elapsed_ns(uint64 from_ns, uint64 to_ns)
-{
-	return to_ns > from_ns ? to_ns - from_ns : 0;
-}
-
-bool
-diagnosis_reachable(const RaftView *view, const RaftPeerView *peer,
-					uint64 at_ns)
-{
-	return peer->last_heard_ns != 0 &&
-		diagnosis_elapsed_ns(peer->last_heard_ns, at_ns) <= LIMIT_NS;
-}
-
 /* Forget what the node wants to be done: nobody does it. */
 static void
 drain(void)
