@@ -435,6 +435,14 @@ ok( $status == 1
   ctl_until(sub { $_[0] == 0 }, 'is-leader', '-q', $all);
 is("$out$err", '', 'is-leader --quiet says nothing');
 
+# What is asked over and over must not fill the servers' logs.  One that is
+# very busy may still find that the client has gone.
+my @from = map { $cluster->log_size($_) } $cluster->ids;
+ctl('is-leader', '-q', $all) foreach 1 .. 30;
+my $lost = grep { /connection to client lost/ }
+  map { split /\n/, $cluster->log_of($_, $from[$_]) } $cluster->ids;
+cmp_ok($lost, '<', 15, 'is-leader: the servers do not miss the client');
+
 #
 # How to say which servers
 #

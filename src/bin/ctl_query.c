@@ -35,6 +35,12 @@ static const char *const preamble =
 " JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace"
 " WHERE e.extname = 'pg_leader';";
 
+/*
+ * When enough is known, those that are about to answer are given so long: if
+ * the client goes first, their servers note that in their logs.
+ */
+#define PARTING_US	INT64CONST(100000)
+
 int64
 ctl_query_now_us(void)
 {
@@ -397,6 +403,16 @@ is_any_under_way(const CtlNode *nodes, int count)
 	return false;
 }
 
+/* Enough is known.  What is answered now is known as well. */
+static void
+part_in_peace(const CtlServers *servers, CtlNode *nodes, int count)
+{
+	int64		until_us = ctl_query_now_us() + PARTING_US;
+
+	while (is_any_under_way(nodes, count) && ctl_query_now_us() < until_us)
+		wait_and_go_on(servers, nodes, count, until_us);
+}
+
 static void
 end_question(CtlNode *node, int64 limit_us)
 {
@@ -432,6 +448,8 @@ ask(const CtlServers *servers, CtlNode *nodes, int count, const char *query,
 		enough = settled && settled(nodes, count, about);
 	}
 
+	if (enough)
+		part_in_peace(servers, nodes, count);
 	for (i = 0; i < count; i++)
 	{
 		if (!is_under_way(&nodes[i]))
@@ -536,6 +554,9 @@ ctl_query_repeat(const CtlServers *servers, CtlNode *nodes, int count,
 		if (!enough)
 			wait_and_go_on(servers, asked, count, until_us);
 	}
+
+	if (enough)
+		part_in_peace(servers, asked, count);
 
 	/* Of whom nothing is known, it is known at least why. */
 	for (i = 0; i < count && !enough; i++)
