@@ -328,6 +328,31 @@ $cluster->wait_for(
 	'another log writer to write');
 pass('log writer killed: another one writes');
 
+# What a logger that ends could not write is lost, and counted.
+SKIP:
+{
+	skip 'there is no /dev/full', 2 unless -w '/dev/full';
+	$from = $cluster->log_size($node);
+	reload($node, log_file => '/dev/full');
+	$cluster->wait_for_log($node,
+		qr{could not write log file "/dev/full" of pg_leader}, $from);
+	($logger) = pids($node, 'logger');
+	kill 'TERM', $logger;
+	$cluster->wait_for(
+		sub {
+			my ($pid) = pids($node, 'logger');
+			return defined $pid && $pid != $logger;
+		},
+		'a logger that knows nothing of these');
+	reload($node, log_file => $log->file($node));
+	my $taken = $log->wait_for($node, event => 'lost');
+	cmp_ok($taken->{count}, '>', 0,
+		'logger ended at a full disk: what it takes with it is told');
+	cmp_ok(
+		$cluster->value($node, 'SELECT log_events_lost FROM pg_stat_leader'),
+		'>=', $taken->{count}, '... and counted');
+}
+
 #
 # A logger, and then a writer, that does not run: events wait, and those that
 # find no room are counted.  A refused request is an event, and nothing more.
