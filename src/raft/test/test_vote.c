@@ -569,7 +569,6 @@ test_vote_for_another_ends_own_candidacy(void **state)
 	core_free(&core);
 }
 
-/* Counted by reason, for votes and for pre-votes. */
 /* A candidacy that was to be long ends as if it had begun at the reload. */
 static void
 test_reload_shortens_a_candidacy(void **state)
@@ -593,6 +592,7 @@ test_reload_shortens_a_candidacy(void **state)
 	core_free(&core);
 }
 
+/* Counted by reason, for votes and for pre-votes. */
 static void
 test_refusals_are_counted_by_reason(void **state)
 {
