@@ -12,6 +12,7 @@ use IO::Socket::INET;
 use IPC::Run;
 use JSON::PP;
 use PgLeaderCluster;
+use PgLeaderCtl;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
@@ -22,21 +23,6 @@ my $node_timeout = 3;
 $ENV{PGCONNECT_TIMEOUT} = 60;
 
 my $json = JSON::PP->new->utf8;
-
-# Runs the tool; returns exit status, output and error messages.  Dies if it
-# hangs.
-sub ctl
-{
-	my @arguments = @_;
-	my ($out, $err) = ('', '');
-
-	IPC::Run::run([ 'pg_leaderctl', @arguments ],
-		'<', \undef, '>', \$out, '2>', \$err,
-		IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
-	note "pg_leaderctl @arguments: exit status ", $? >> 8, "\n", $out, $err;
-	die "pg_leaderctl was ended by a signal" if $? & 127;
-	return ($? >> 8, $out, $err);
-}
 
 sub psql_value
 {
@@ -189,24 +175,6 @@ sub ctl_until
 		},
 		"the expected answer of pg_leaderctl @arguments");
 	return @answer;
-}
-
-# The rows of a table, as hashes.
-sub rows_of
-{
-	my ($table) = @_;
-	my ($header, undef, @lines) = split /\n/, $table;
-	my @names = map { s/^\s+|\s+$//gr } split /\|/, $header;
-	my @rows;
-
-	foreach my $line (grep { /\|/ } @lines)
-	{
-		my @cells = map { s/^\s+|\s+$//gr } split /\|/, $line, -1;
-		my %row;
-		@row{@names} = @cells;
-		push @rows, \%row;
-	}
-	return @rows;
 }
 
 ($status, $out) = ctl('wait', '--timeout=180', $all);

@@ -6,8 +6,8 @@ use warnings;
 
 use FindBin;
 use lib $FindBin::RealBin;
-use IPC::Run;
 use JSON::PP;
+use PgLeaderCtl;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -23,19 +23,6 @@ sub write_config
 	unlink $config;
 	append_to_file($config, $text);
 	return;
-}
-
-sub ctl
-{
-	my @arguments = @_;
-	my ($out, $err) = ('', '');
-
-	IPC::Run::run([ 'pg_leaderctl', @arguments ],
-		'<', \undef, '>', \$out, '2>', \$err,
-		IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
-	note "pg_leaderctl @arguments: exit status ", $? >> 8, "\n", $out, $err;
-	die "pg_leaderctl was ended by a signal" if $? & 127;
-	return ($? >> 8, $out, $err);
 }
 
 # Which servers a file names, though nobody listens there.

@@ -6,9 +6,9 @@ use warnings;
 
 use FindBin;
 use lib $FindBin::RealBin;
-use IPC::Run;
 use JSON::PP;
 use PgLeaderCluster;
+use PgLeaderCtl;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
@@ -30,36 +30,6 @@ sub string_of
 	  . join(',', map { $cluster->node($_)->port } @ids);
 }
 my $all = string_of($cluster->ids);
-
-sub ctl
-{
-	my @arguments = @_;
-	my ($out, $err) = ('', '');
-
-	IPC::Run::run([ 'pg_leaderctl', @arguments ],
-		'<', \undef, '>', \$out, '2>', \$err,
-		IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
-	note "pg_leaderctl @arguments: exit status ", $? >> 8, "\n", $out, $err;
-	die "pg_leaderctl was ended by a signal" if $? & 127;
-	return ($? >> 8, $out, $err);
-}
-
-# The rows of a table, as hashes.
-sub rows_of
-{
-	my ($table) = @_;
-	my ($header, undef, @lines) = split /\n/, $table;
-	my @names = map { s/^\s+|\s+$//gr } split /\|/, $header;
-	my @rows;
-
-	foreach my $line (grep { /\|/ } @lines)
-	{
-		my %row;
-		@row{@names} = map { s/^\s+|\s+$//gr } split /\|/, $line, -1;
-		push @rows, \%row;
-	}
-	return @rows;
-}
 
 #
 # What has really happened
