@@ -7,26 +7,9 @@ use warnings;
 use File::Path qw(rmtree);
 use FindBin;
 use lib $FindBin::RealBin;
-use PgLeaderCluster;
+use PgLeaderMembers;
 use PostgreSQL::Test::Utils;
 use Test::More;
-
-# Every other member must have its say before the next case, so each has nodes
-# of its own; a node without a state file is not to be taken for a new one.
-sub new_cluster
-{
-	my $cluster = PgLeaderCluster->new(nodes => 3);
-	$cluster->start_all;
-	$cluster->wait_for_leader;
-	foreach my $id ($cluster->ids)
-	{
-		$cluster->wait_for(
-			sub { $cluster->state_of($id)->{standing} eq 'member' },
-			"node $id to be a member");
-		$cluster->set($id, initial_state => 'existing');
-	}
-	return $cluster;
-}
 
 sub state_path
 {
@@ -103,7 +86,7 @@ sub check_amnesiac
 # One slot is damaged: the other one has the same
 #
 
-my $cluster = new_cluster();
+my $cluster = PgLeaderMembers::start();
 my @slots   = $cluster->state_slots(2);
 is(scalar(@slots), 2, 'there are two slots');
 foreach my $slot (0, 1)
@@ -146,14 +129,14 @@ $cluster->stop_all;
 # Empty, short, and no file at all
 #
 
-$cluster = new_cluster();
+$cluster = PgLeaderMembers::start();
 $cluster->stop('fast', 2);
 truncate state_path($cluster, 2), 0 or die "could not truncate: $!";
 $cluster->start(2);
 check_amnesiac($cluster, 'empty file', qr/has 0 bytes/);
 $cluster->stop_all;
 
-$cluster = new_cluster();
+$cluster = PgLeaderMembers::start();
 $cluster->stop('fast', 2);
 rmtree($cluster->state_directory(2));
 $cluster->start(2);
@@ -164,7 +147,7 @@ $cluster->stop_all;
 # Copies
 #
 
-$cluster = new_cluster();
+$cluster = PgLeaderMembers::start();
 $cluster->stop('fast', 0, 2);
 rmtree($cluster->state_directory(2));
 system_or_bail(
@@ -175,7 +158,7 @@ $cluster->start(0, 2);
 check_amnesiac($cluster, 'state of another node', qr/belongs to node 0/);
 $cluster->stop_all;
 
-$cluster = new_cluster();
+$cluster = PgLeaderMembers::start();
 $cluster->stop('fast', 2);
 my $directory = $cluster->state_directory(2);
 system_or_bail('cp', '-a', $directory, "$directory.copy");
@@ -190,7 +173,7 @@ $cluster->stop_all;
 # Rolled back: the very file, but as it was before the last elections
 #
 
-$cluster = new_cluster();
+$cluster = PgLeaderMembers::start();
 $cluster->stop('fast', 2);
 my $memory = read_bytes(state_path($cluster, 2));
 $cluster->start(2);
@@ -216,7 +199,7 @@ $cluster->stop_all;
 # Deleted under a running leader
 #
 
-$cluster = new_cluster();
+$cluster = PgLeaderMembers::start();
 $cluster->start_sampler;
 ($leader, $term) = $cluster->wait_for_leader;
 my $old     = $leader;

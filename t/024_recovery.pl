@@ -11,29 +11,18 @@ use warnings;
 use File::Path qw(rmtree);
 use FindBin;
 use lib $FindBin::RealBin;
-use PgLeaderCluster;
+use PgLeaderMembers;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
 sub new_cluster
 {
-	my $cluster = PgLeaderCluster->new(
-		nodes    => 3,
+	return PgLeaderMembers::start(
 		settings => {
 			heartbeat_interval   => '100ms',
 			election_timeout_min => '1000ms',
 			election_timeout_max => '1500ms'
 		});
-	$cluster->start_all;
-	$cluster->wait_for_leader;
-	foreach my $id ($cluster->ids)
-	{
-		$cluster->wait_for(
-			sub { $cluster->state_of($id)->{standing} eq 'member' },
-			"node $id to be a member");
-		$cluster->set($id, initial_state => 'existing');
-	}
-	return $cluster;
 }
 
 # Node 2 starts without its state; returns its status once it waits for those.
