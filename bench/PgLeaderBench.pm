@@ -1,7 +1,7 @@
 
 =head1 NAME
 
-PgLeaderBench - what the benchmarks have in common
+PgLeaderBench - what the benchmarks and other measurements have in common
 
 =head1 DESCRIPTION
 
@@ -18,9 +18,12 @@ package PgLeaderBench;
 use strict;
 use warnings;
 
+use Exporter 'import';
 use List::Util qw(max min);
 use PgLeaderCluster;
 use Test::More;
+
+our @EXPORT_OK = qw(report percentile);
 
 =over
 

@@ -3,34 +3,15 @@
 use strict;
 use warnings;
 
-use List::Util qw(min max);
+use List::Util    qw(min max);
+use PgLeaderBench qw(report percentile);
 use PgLeaderCluster;
-use Test::More;
 
 my ($kills, $what) = @ARGV;
 
-# PostgreSQL's test modules have sent standard output to their log.
-sub report
-{
-	my $output = Test::More->builder->output;
-	print $output @_, "\n";
-	return;
-}
-
-sub percentile
-{
-	my ($part, @sorted) = @_;
-	return $sorted[ max(0, int($part * @sorted + 0.999999) - 1) ];
-}
-
-# The timings that users have unless they change them.
 my $cluster = PgLeaderCluster->new(
 	nodes    => 3,
-	settings => {
-		heartbeat_interval   => '100ms',
-		election_timeout_min => '1000ms',
-		election_timeout_max => '1500ms'
-	});
+	settings => { PgLeaderBench::default_timings() });
 $PgLeaderSampler::pause = 0.001;
 $cluster->start_all;
 $cluster->start_sampler;
@@ -39,17 +20,7 @@ my @losses;
 foreach my $kill (1 .. $kills)
 {
 	# Every node votes, those too that have restarted.
-	foreach my $id ($cluster->ids)
-	{
-		$cluster->wait_for(
-			sub {
-				($cluster->status($id)->{note} // '') eq ''
-				  && !grep { $_->{is_self} eq 'f' && $_->{reachable} ne 't' }
-				  @{ $cluster->peers($id) };
-			},
-			"node $id to vote and to hear the others");
-	}
-	my ($leader, $term) = $cluster->wait_for_leader;
+	my ($leader, $term) = PgLeaderBench::wait_until_whole($cluster);
 
 	my $loss = { node => $leader, term => $term };
 	$loss->{at} = PgLeaderSampler::now();

@@ -26,4 +26,4 @@ esac
 use_temporary_installation
 
 heading "$kills kills ($what)"
-perl -I "$PG_TEST_PERL" -I t script/dev/failover.pl "$kills" "$what"
+perl -I "$PG_TEST_PERL" -I t -I bench script/dev/failover.pl "$kills" "$what"

@@ -3,19 +3,11 @@
 use strict;
 use warnings;
 
+use PgLeaderBench qw(report);
 use PgLeaderCluster;
-use Test::More;
 use Time::HiRes qw(sleep time);
 
 my ($seconds) = @ARGV;
-
-# PostgreSQL's test modules have sent standard output to their log.
-sub report
-{
-	my $output = Test::More->builder->output;
-	print $output @_, "\n";
-	return;
-}
 
 # Nanoseconds that a process has spent on a processor.
 sub busy_ns

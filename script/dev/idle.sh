@@ -15,4 +15,4 @@ esac
 use_temporary_installation
 
 heading "three idle nodes, $seconds s"
-perl -I "$PG_TEST_PERL" -I t script/dev/idle.pl "$seconds"
+perl -I "$PG_TEST_PERL" -I t -I bench script/dev/idle.pl "$seconds"
