@@ -285,14 +285,14 @@ shut_down(World *world, Host *host)
 {
 	if (!host->up || host->dying)
 		return;
-	if (sim_chance(&world->fault_random, 500000) && host_is_free(world, host))
+	if (sim_chance(&world->fault_random, 500000) && ticker_is_free(world, host))
 	{
 		/* The ticker was quicker than its sender. */
 		(void) host_step_down(world, host, RAFT_REASON_SHUTDOWN);
 		if (!host->up)
 			return;
 	}
-	host_speak_last_words(world, host);
+	sender_speak_last_words(world, host);
 	host_crash(world, host, false, true, draw_down(world));
 	memset(&host->cell, 0, sizeof(Cell));
 	host->published = false;
@@ -305,7 +305,7 @@ end_sender(World *world, Host *host)
 		return;
 	if (sim_chance(&world->fault_random, 500000))
 		mend_way_out(world, host);
-	host_speak_last_words(world, host);
+	sender_speak_last_words(world, host);
 	world_schedule(world, world->now_ns + draw_length(world) / 4,
 				   EVENT_EXIT_TICKER, host->id, (uint32_t) host->start_number);
 }
@@ -376,7 +376,7 @@ pause_host(World *world, Host *host, FaultClass fault)
 	}
 	if (all || fault == FAULT_PAUSE_TICKER)
 	{
-		host_pause_ticker(world, host, until_ns);
+		ticker_pause(world, host, until_ns);
 		host->lose_ack = sim_chance(&world->fault_random, world->options.first_ack_ppm);
 	}
 	trace_event(world, host, "%s", options_fault_name(fault));
@@ -392,7 +392,7 @@ choose_leader(World *world)
 	{
 		Host	   *host = &world->hosts[i];
 
-		if (host_is_free(world, host) && host->view.role == RAFT_LEADER)
+		if (ticker_is_free(world, host) && host->view.role == RAFT_LEADER)
 			return host;
 	}
 	return choose_host(world);
@@ -404,7 +404,7 @@ transfer(World *world)
 	Host	   *host = choose_leader(world);
 	int32_t		successor = choose_host(world)->id;
 
-	if (host_is_free(world, host) &&
+	if (ticker_is_free(world, host) &&
 		host_transfer(world, host, successor) == RAFT_NOT_FIT)
 		world_cover(world, COVER_TRANSFER_NOT_FIT);
 }
@@ -438,7 +438,7 @@ reload(World *world, Host *host)
 		world->options.uneven_timings = 1;
 	world_first_timings(world, host, &host->timings);
 	world->options.uneven_timings = uneven;
-	if (!host_is_free(world, host))
+	if (!ticker_is_free(world, host))
 		return;
 	if (host->view.standing == RAFT_MEMBER)
 		world_cover(world, raft_promise_ns(&host->timings) > former_ns ?
@@ -458,7 +458,7 @@ forget_state(World *world)
 			sim_chance(&world->fault_random, 500000))
 			host = &world->hosts[i];
 	}
-	if (host_is_free(world, host))
+	if (ticker_is_free(world, host))
 		(void) host_forget_state(world, host);
 }
 
@@ -472,7 +472,7 @@ move_position(World *world, Host *host)
 	if (sim_chance(&world->fault_random, 50000))
 		words[0] = sim_below(&world->fault_random, 2);
 	memcpy(host->position.bytes, words, sizeof(words));
-	if (host_is_free(world, host))
+	if (ticker_is_free(world, host))
 		(void) host_move_position(world, host);
 }
 
@@ -485,7 +485,7 @@ slew_clock(World *world, Host *host)
 				   (int64_t) sim_below(&world->fault_random, 2 * (uint64_t) greatest + 1) - greatest);
 	if (host->cell.lease_end_ns != 0)
 		host->cell.valid_until_ns = clock_real_ns(&host->clock, host->cell.lease_end_ns);
-	host_reschedule(world, host);
+	ticker_reschedule(world, host);
 }
 
 /* ----------
@@ -607,12 +607,12 @@ faults_strike(World *world)
 			host = choose_leader(world);
 			if (sim_chance(&world->fault_random, 500000))
 				mend_way_out(world, host);
-			if (host_is_free(world, host))
+			if (ticker_is_free(world, host))
 				(void) host_step_down(world, host, RAFT_REASON_STEP_DOWN);
 			break;
 		case FAULT_RELOAD:
 			host = sim_chance(&world->fault_random, 300000) ? choose_leader(world) : host;
-			if (host_is_free(world, host) && host->view.role == RAFT_LEADER)
+			if (ticker_is_free(world, host) && host->view.role == RAFT_LEADER)
 				reload_on_sick_disk(world, host);
 			else
 				reload(world, host);
@@ -811,8 +811,8 @@ faults_message_left(World *world, Host *host, const RaftMessage *message)
 						world_timeout_ns(world));
 				break;
 			default:
-				host_pause_ticker(world, host, world->now_ns +
-								  sim_exponential(&world->fault_random, world_timeout_ns(world)));
+				ticker_pause(world, host, world->now_ns +
+							 sim_exponential(&world->fault_random, world_timeout_ns(world)));
 				break;
 		}
 	}
@@ -889,6 +889,6 @@ faults_lease_raised(World *world, Host *host, bool is_new)
 		return;
 	world_cover(world, COVER_AIMED_LEASE_EDGE);
 	host->lose_ack = sim_chance(&world->fault_random, world->options.first_ack_ppm);
-	host_pause_ticker(world, host, host->cell.valid_until_ns - span / 2 +
-					  sim_below(&world->fault_random, span));
+	ticker_pause(world, host, host->cell.valid_until_ns - span / 2 +
+				 sim_below(&world->fault_random, span));
 }

@@ -134,7 +134,7 @@ check_promise(World *world, Host *host, int32_t candidate, bool is_vote)
 {
 	const Ghost *ghost = &host->ghost;
 
-	if (is_vote && host_lease_is_valid(world, host))
+	if (is_vote && cell_is_valid(world, host))
 		invariants_fail(world, 5, host, "it votes while its own lease is valid");
 	if (ghost->promised_to == RAFT_NO_NODE || ghost->promised_to == candidate ||
 		ghost_is_over(world, ghost->promised_to, ghost->promised_term))
@@ -262,7 +262,7 @@ invariants_check_message(World *world, Host *host, const RaftMessage *message)
 		case RAFT_MESSAGE_TIMEOUT_NOW:
 		case RAFT_MESSAGE_RESIGN:
 			if (host->cell.lease_term == message->subject_term &&
-				host_lease_is_valid(world, host))
+				cell_is_valid(world, host))
 				invariants_fail(world, 7, host, "it resigns while readers still see the lease");
 			if (host->ghost.lead_term != message->subject_term)
 				invariants_fail(world, 10, host, "it resigns what it did not lead");
@@ -336,7 +336,7 @@ invariants_check_lease(World *world, Host *host, const Cell *former)
 	if (promises < world->count / 2 + 1)
 		invariants_fail(world, 6, host, "the lease outlasts a majority's promises");
 
-	if (!host_lease_is_valid(world, host))
+	if (!cell_is_valid(world, host))
 		return;
 	if (ghost_is_released(world, host->id, term) && !world->claims_over)
 		invariants_fail(world, 7, host, "the lease is valid after its release was told");
@@ -355,7 +355,7 @@ invariants_check_lease(World *world, Host *host, const Cell *former)
 	for (i = 0; i < world->count; i++)
 	{
 		if (i != host->id && !world->hosts[i].misconfigured &&
-			host_lease_is_valid(world, &world->hosts[i]))
+			cell_is_valid(world, &world->hosts[i]))
 			invariants_fail(world, 2, host, "another node's lease is valid, too");
 	}
 }

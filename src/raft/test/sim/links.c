@@ -222,7 +222,7 @@ links_arrive(World *world, uint32_t index)
 		links_free_packet(world, index);
 		return;
 	}
-	host_take_packet(world, host, index);
+	receiver_take_packet(world, host, index);
 }
 
 /* One direction; +1: one cut more, -1: one less. */

@@ -164,7 +164,7 @@ forget_packets(World *world)
 static void
 await_free(World *world, Host *host)
 {
-	while (!world->failed && (!host->up || !host_is_free(world, host)) &&
+	while (!world->failed && (!host->up || !ticker_is_free(world, host)) &&
 		   world_step(world, SIM_NEVER - 1))
 		;
 }
@@ -189,9 +189,9 @@ heal(World *world, Host *host)
 	host->ticker_paused_ns = host->sender_paused_ns = host->receiver_paused_ns = 0;
 	if (host->up)
 	{
-		host_resume_sender(world, host);
-		host_resume_receiver(world, host);
-		host_reschedule(world, host);
+		sender_resume(world, host);
+		receiver_resume(world, host);
+		ticker_reschedule(world, host);
 	}
 }
 
@@ -282,7 +282,7 @@ core_has_lease(const World *world)
 
 	for (i = 0; i < world->count; i++)
 	{
-		if (world->in_core[i] && host_lease_is_valid(world, &world->hosts[i]) &&
+		if (world->in_core[i] && cell_is_valid(world, &world->hosts[i]) &&
 			world->hosts[i].view.role == RAFT_LEADER)
 			return true;
 	}
@@ -384,7 +384,7 @@ await_members(World *world, Outsider *kinds)
 		{
 			Host	   *host = &world->hosts[i];
 
-			if (!host_is_free(world, host) ||
+			if (!ticker_is_free(world, host) ||
 				host->view.standing != RAFT_AMNESIAC ||
 				!needs_operator(world, host))
 				continue;

@@ -78,7 +78,7 @@ reader_load(World *world, Host *host)
 	read->others_valid = 0;
 	for (i = 0; i < world->count; i++)
 		read->others_valid += i != host->id &&
-			host_lease_is_valid(world, &world->hosts[i]);
+			cell_is_valid(world, &world->hosts[i]);
 	if (sim_chance(&world->read_random, world->options.read_pause_ppm))
 		world_schedule(world, world->now_ns +
 					   sim_exponential(&world->read_random, world_timeout_ns(world)),

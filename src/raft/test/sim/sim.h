@@ -11,7 +11,12 @@
  *
  *	options.c		what a seed switches on, by name
  *	world.c			virtual time, the queue of events, building and running
- *	host.c			one host: receiver, ticker and sender around one core
+ *	host.c			one host: its boot, start and end
+ *	receiver.c		the gates that each datagram passes
+ *	ticker.c		the core is fed, drained and obeyed
+ *	cell.c			the lease as readers see it
+ *	sender.c		what leaves, and the last words
+ *	tag.c			what stands in for the HMAC
  *	disk.c			durable state: slow, failing, torn, lost, rolled back
  *	links.c			the network
  *	faults.c		what goes wrong, blindly and aimed
@@ -671,6 +676,9 @@ typedef struct World
 	uint64_t	hash;
 } World;
 
+/* A term that nobody has come near to. */
+#define SIM_FAR_TERM		(UINT64_C(1) << 41)
+
 /* ----------
  * Who does what
  * ----------
@@ -702,26 +710,47 @@ extern void clock_start(Clock *clock, uint64_t real_ns, uint64_t local_ns,
 						int64_t ppm);
 extern void clock_set_rate(Clock *clock, uint64_t real_ns, int64_t ppm);
 
+/* tag.c */
+extern bool tag_sign(void *context, const uint8_t *data, size_t length,
+					 uint8_t *tag);
+extern bool tag_verify(void *context, const uint8_t *data, size_t length,
+					   const uint8_t *tag);
+
+/* cell.c */
+extern bool cell_is_valid(const World *world, const Host *host);
+extern void cell_clear(Host *host);
+extern void cell_revoke(Host *host, uint64_t term);
+extern void cell_lower(Host *host);
+extern void cell_raise(World *world, Host *host);
+
+/* receiver.c */
+extern void receiver_take_packet(World *world, Host *host, uint32_t packet);
+extern void receiver_resume(World *world, Host *host);
+
+/* ticker.c */
+extern void ticker_begin_entry(World *world, Host *host);
+extern void ticker_carry_out(World *world, Host *host);
+extern void ticker_write_ended(World *world, Host *host);
+extern void ticker_reschedule(World *world, Host *host);
+extern bool ticker_is_free(const World *world, const Host *host);
+extern void ticker_turn(World *world, Host *host);
+extern void ticker_pause(World *world, Host *host, uint64_t until_ns);
+
+/* sender.c */
+extern void sender_send(World *world, Host *host, const RaftMessage *message);
+extern void sender_resume(World *world, Host *host);
+extern void sender_speak_last_words(World *world, Host *host);
+
 /* host.c */
 extern void host_boot(World *world, Host *host);
 extern void host_start(World *world, Host *host);
 extern void host_crash(World *world, Host *host, bool whole_machine,
 					   bool orderly, uint64_t down_ns);
-extern void host_take_packet(World *world, Host *host, uint32_t packet);
-extern void host_turn(World *world, Host *host);
-extern void host_write_ended(World *world, Host *host);
-extern void host_resume_receiver(World *world, Host *host);
-extern void host_resume_sender(World *world, Host *host);
-extern void host_pause_ticker(World *world, Host *host, uint64_t until_ns);
-extern void host_reschedule(World *world, Host *host);
-extern void host_speak_last_words(World *world, Host *host);
-extern bool host_is_free(const World *world, const Host *host);
 extern RaftResult host_step_down(World *world, Host *host, RaftReason reason);
 extern RaftResult host_transfer(World *world, Host *host, int32_t successor);
 extern RaftResult host_reload(World *world, Host *host);
 extern RaftResult host_forget_state(World *world, Host *host);
 extern RaftResult host_move_position(World *world, Host *host);
-extern bool host_lease_is_valid(const World *world, const Host *host);
 
 /* disk.c */
 extern void disk_load(World *world, Host *host, RaftDurable *durable,

@@ -81,7 +81,7 @@ find_leader(World *world)
 
 	for (i = 0; i < world->count; i++)
 	{
-		if (host_lease_is_valid(world, &world->hosts[i]))
+		if (cell_is_valid(world, &world->hosts[i]))
 			return &world->hosts[i];
 	}
 	return NULL;

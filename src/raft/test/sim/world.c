@@ -416,7 +416,7 @@ handle_event(World *world, const Event *event)
 			break;
 		case EVENT_DISK:
 			if (host->up && host->writing && event->index == host->write_number)
-				host_write_ended(world, host);
+				ticker_write_ended(world, host);
 			break;
 		case EVENT_START:
 			if (!host->up && is_current)
@@ -424,11 +424,11 @@ handle_event(World *world, const Event *event)
 			break;
 		case EVENT_RESUME_SENDER:
 			if (host->up && is_current && host->sender_paused_ns <= world->now_ns)
-				host_resume_sender(world, host);
+				sender_resume(world, host);
 			break;
 		case EVENT_RESUME_RECEIVER:
 			if (host->up && is_current && host->receiver_paused_ns <= world->now_ns)
-				host_resume_receiver(world, host);
+				receiver_resume(world, host);
 			break;
 		case EVENT_EXIT_TICKER:
 			if (host->up && is_current)
@@ -473,7 +473,7 @@ world_step(World *world, uint64_t limit_ns)
 	if (due_ns > world->now_ns)
 		world->now_ns = due_ns;
 	world->event_count++;
-	host_turn(world, &world->hosts[world->next_due]);
+	ticker_turn(world, &world->hosts[world->next_due]);
 	return true;
 }
 

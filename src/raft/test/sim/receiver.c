@@ -1,0 +1,140 @@
+/*-------------------------------------------------------------------------
+ *
+ * receiver.c
+ *		Takes datagrams from the network, and hands to the ticker what it believes,
+ *		as receiver.c of the extension does.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "sim.h"
+
+/* Datagrams that the socket's buffer holds while the receiver stands still. */
+#define BUFFER_ROOM				256
+
+/* Of a peer's sessions that are not accepted, one PROBE in this time. */
+#define STRANGER_INTERVAL_NS	(10 * SIM_MS)
+
+static void
+cover_drop(World *world, WireDrop drop, bool damaged)
+{
+	if (drop == WIRE_DROP_FINGERPRINT && !damaged)
+		world_cover(world, COVER_DROP_FINGERPRINT);
+	else if (drop == WIRE_DROP_TAG)
+		world_cover(world, COVER_DROP_TAG);
+	else if (damaged)
+		world_cover(world, COVER_DROP_DAMAGED_HEADER);
+}
+
+/* Let the datagram pass the gates of receiver.c; false: it was dropped. */
+static bool
+check_packet(World *world, Host *host, uint32_t index, RaftMessage *message)
+{
+	Packet	   *packet = &world->packets[index];
+	WireHeader	header;
+	WireDrop	drop = wire_decode_header(&host->wire, packet->bytes,
+										  WIRE_DATAGRAM_SIZE, &header);
+
+	if (drop == WIRE_OK)
+		drop = wire_decode_body(&host->wire, packet->bytes, &header, message);
+	if (drop != WIRE_OK)
+	{
+		cover_drop(world, drop, packet->damaged);
+		if (!packet->damaged && drop != WIRE_DROP_FINGERPRINT)
+			invariants_fail(world, 12, host, "an undamaged datagram is refused");
+		return false;
+	}
+	message->stranger = false;
+	message->challenge = 0;
+	switch (session_check(&host->sessions, message, header.sequence,
+						  sim_random(&world->session_random)))
+	{
+		case SESSION_ACCEPTED:
+			return true;
+		case SESSION_STRANGER:
+			if (host->stranger_ns[message->from] != 0 &&
+				world->now_ns - host->stranger_ns[message->from] < STRANGER_INTERVAL_NS)
+				return false;
+			host->stranger_ns[message->from] = world->now_ns;
+			world_cover(world, COVER_STRANGER);
+			message->stranger = true;
+			message->challenge = session_challenge(&host->sessions, message->from);
+			return true;
+		case SESSION_DROP_REPLAY:
+			world_cover(world, COVER_DROP_REPLAY);
+			return false;
+		default:
+			world_cover(world, COVER_DROP_SESSION);
+			return false;
+	}
+}
+
+static void
+receive_packet(World *world, Host *host, uint32_t index)
+{
+	int32_t		room = (int32_t) world->options.queue_room;
+	RaftMessage *message;
+	bool		is_believed;
+
+	if (host->inbox_count == room)
+	{
+		world_cover(world, COVER_INBOX_FULL);
+		links_free_packet(world, index);
+		return;
+	}
+	message = &host->inbox[(host->inbox_first + host->inbox_count) % room];
+	is_believed = check_packet(world, host, index, message);
+	links_free_packet(world, index);
+	if (!is_believed)
+		return;
+	if (host->lose_ack && message->type == RAFT_MESSAGE_HEARTBEAT_ACK)
+	{
+		world_cover(world, COVER_AIMED_FIRST_ACK);
+		host->lose_ack = false;
+		return;
+	}
+	host->inbox_count++;
+	if (host->inbox_count > 1 || !ticker_is_free(world, host))
+		return;
+	if (world->options.ticker_late_us > 0)
+		ticker_pause(world, host, world->now_ns +
+					 sim_exponential(&world->network_random,
+									 (uint64_t) world->options.ticker_late_us * SIM_US));
+	else
+		ticker_turn(world, host);
+}
+
+void
+receiver_take_packet(World *world, Host *host, uint32_t index)
+{
+	if (host->receiver_paused_ns <= world->now_ns)
+	{
+		receive_packet(world, host, index);
+		return;
+	}
+	if (host->buffer_count == BUFFER_ROOM)
+	{
+		links_free_packet(world, index);
+		return;
+	}
+	world->packets[index].next = SIM_NO_PACKET;
+	if (host->buffer_count++ == 0)
+		host->buffer_first = index;
+	else
+		world->packets[host->buffer_last].next = index;
+	host->buffer_last = index;
+}
+
+void
+receiver_resume(World *world, Host *host)
+{
+	uint64_t	start_number = host->start_number;
+
+	while (host->buffer_count > 0 && host->start_number == start_number)
+	{
+		uint32_t	index = host->buffer_first;
+
+		host->buffer_first = world->packets[index].next;
+		host->buffer_count--;
+		receive_packet(world, host, index);
+	}
+}
