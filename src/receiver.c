@@ -51,9 +51,6 @@
 /* Random numbers are drawn by the dozen: a system call is dear. */
 #define DRAWS				64
 
-/* Of a peer's sessions that are not accepted, one PROBE in this time. */
-#define STRANGER_INTERVAL_NS	(10 * NS_PER_MS)
-
 /*
  * A contested peer is given its next challenge at most this often: less than
  * the second after which a node that hears nothing probes again, so that the
@@ -78,7 +75,6 @@ static PeerAddress addresses[RAFT_MAX_NODES];
 static uint64 addresses_generation = 0;
 static LogLimit drop_limits[WIRE_DROP_REASONS];
 static LogLimit clone_limits[RAFT_MAX_NODES];
-static uint64 stranger_ns[RAFT_MAX_NODES];	/* when the last one was let in */
 static uint64 contest_ns[RAFT_MAX_NODES];	/* when the last challenge in a
 											 * contest was made */
 
@@ -250,23 +246,6 @@ count_drop(WireDrop drop, const Datagram *datagram, const WireHeader *header)
 	report_drop(drop, datagram, header, now_ns);
 }
 
-/*
- * A PROBE of a session that is not accepted may be a captured one, sent again
- * as often as somebody likes.  Each is answered, so they are limited; a peer
- * that lives probes again about a second later.
- */
-static bool
-may_let_stranger_in(int32 node_id)
-{
-	uint64		now_ns = clock_now_ns();
-
-	if (stranger_ns[node_id] != 0 &&
-		now_ns - stranger_ns[node_id] < STRANGER_INTERVAL_NS)
-		return false;
-	stranger_ns[node_id] = now_ns;
-	return true;
-}
-
 /* Which challenge goes with a PROBE of this peer's. */
 static void
 set_challenge(RaftMessage *probe)
@@ -295,7 +274,7 @@ challenge_clone(const RaftMessage *dropped)
 	probe.nonce = 0;
 	set_challenge(&probe);
 	if (session_awaits_proof(&sessions, probe.from) &&
-		may_let_stranger_in(probe.from) &&
+		session_admit_stranger(&sessions, &probe, clock_now_ns()) &&
 		queue_send(inbox, &probe) == QUEUE_DETACHED)
 		proc_exit(0);
 }
@@ -338,7 +317,7 @@ check_datagram(const Datagram *datagram, WireHeader *header,
 				log_end_of_contest(message->from);
 			return WIRE_OK;
 		case SESSION_STRANGER:
-			if (!may_let_stranger_in(message->from))
+			if (!session_admit_stranger(&sessions, message, clock_now_ns()))
 				return was_contested ? WIRE_DROP_CLONE : WIRE_DROP_SESSION;
 			set_challenge(message);
 			return WIRE_OK;

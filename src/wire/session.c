@@ -289,6 +289,22 @@ session_check(SessionTable *table, const RaftMessage *message,
 	return is_probe ? SESSION_STRANGER : SESSION_DROP_SESSION;
 }
 
+bool
+session_admit_stranger(SessionTable *table, const RaftMessage *message,
+					   uint64_t now_ns)
+{
+	bool		echoes_us = message->to_session == table->own_session;
+	uint64_t   *admitted_ns;
+
+	if (message->from < 0 || message->from >= table->node_count)
+		return false;
+	admitted_ns = &table->peers[message->from].admitted_ns[echoes_us];
+	if (*admitted_ns != 0 && now_ns - *admitted_ns < SESSION_STRANGER_INTERVAL_NS)
+		return false;
+	*admitted_ns = now_ns;
+	return true;
+}
+
 uint64_t
 session_challenge(const SessionTable *table, int32_t peer_id)
 {

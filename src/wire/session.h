@@ -4,8 +4,8 @@
  *		Which sessions of the peers are believed, and which of their datagrams
  *		have been seen before.
  *
- * Pure: no PostgreSQL, no I/O, no allocation, no clock; chance comes as an
- * argument.  In the extension the receiver owns the one table and asks it of
+ * Pure: no PostgreSQL, no I/O, no allocation, no clock; chance and time come as
+ * arguments.  In the extension the receiver owns the one table and asks it of
  * each datagram that wire.h has passed; no locks.
  *
  * A session is one life of a node's pipeline.  Its number is random and goes
@@ -81,6 +81,14 @@
  * these may be lost: both sides go on probing a peer of which they hear
  * nothing that they believe, and each probe begins the exchange anew.
  *
+ * A stranger's PROBE may be a captured one, which somebody sends again as often
+ * as he likes, and each is answered; so of a peer's they are limited, by
+ * session_admit_stranger().  Those that echo us have a limit of their own: when
+ * each of two is a stranger to the other, as the one has restarted and the
+ * other runs twice, and both probe at the same time, each asks for a proof
+ * right after it has probed.  If that probe used up the limit, so would the
+ * next one, a second later.
+ *
  * In a contest the other side may believe us while we do not believe it, and
  * then it has no reason to probe.  So whatever else it sends is to be taken
  * for a stranger's PROBE while session_awaits_proof().
@@ -113,6 +121,9 @@
 /* Challenges that the one session left must answer for a contest to end. */
 #define SESSION_CONTEST_ANSWERS 5
 
+/* Of a peer's strangers, one PROBE in this time is let in. */
+#define SESSION_STRANGER_INTERVAL_NS	UINT64_C(10000000)
+
 typedef enum SessionVerdict
 {
 	SESSION_ACCEPTED = 0,		/* believe it: feed it to the core */
@@ -143,6 +154,9 @@ typedef struct SessionPeer
 	uint64_t	seen[SESSION_WINDOW_WORDS]; /* bit for each number in the
 											 * window */
 	SessionFormer former[SESSION_FORMER_COUNT]; /* the latest first */
+	uint64_t	admitted_ns[2]; /* when a stranger's PROBE was let in: one
+								 * that did not echo us, and one that did; 0:
+								 * never */
 
 	/* The rest means nothing while "contested" is false. */
 	bool		contested;
@@ -177,6 +191,14 @@ extern bool session_table_init(SessionTable *table, uint64_t own_session,
 extern SessionVerdict session_check(SessionTable *table,
 									const RaftMessage *message,
 									uint64_t sequence, uint64_t draw);
+
+/*
+ * May the core be asked to answer that stranger's PROBE?  Takes note of it.
+ * Times must not go back; 0 is none.
+ */
+extern bool session_admit_stranger(SessionTable *table,
+								   const RaftMessage *message,
+								   uint64_t now_ns);
 
 /*
  * The peer's present challenge: what a PROBE to a stranger carries as its

@@ -658,6 +658,161 @@ test_two_lives(void **state)
 	}
 }
 
+/*-------------------------------------------------------------------------
+ * Two nodes that are strangers to each other.
+ *-------------------------------------------------------------------------
+ */
+
+#define MAX_UNDER_WAY	64
+
+/* How often a core probes, and how long a datagram is under way. */
+#define PROBE_NS		UINT64_C(1000000000)
+#define DELAY_NS		UINT64_C(500000)
+
+typedef struct Side
+{
+	SessionTable table;
+	uint64_t	session;
+	uint64_t	peer_session;	/* that it believes in */
+	uint64_t	sequence;
+	bool		has_challenged; /* in this round: the core limits that, too */
+} Side;
+
+static Side sides[2];
+static RaftMessage under_way[MAX_UNDER_WAY];
+static uint64_t sequences[MAX_UNDER_WAY];
+static int	under_way_count;
+
+static void
+send_from_side(int from, RaftMessageType type, uint64_t to_session, uint64_t nonce)
+{
+	RaftMessage *m = &under_way[under_way_count];
+
+	assert_true(under_way_count < MAX_UNDER_WAY);
+	*m = make_message(type);
+	m->from = from;
+	m->to = 1 - from;
+	m->from_session = sides[from].session;
+	m->to_session = to_session;
+	m->nonce = nonce;
+	sequences[under_way_count++] = ++sides[from].sequence;
+}
+
+/* What receiver and core make of a datagram. */
+static void
+deliver_to_side(const RaftMessage *m, uint64_t sequence, uint64_t now_ns)
+{
+	int			here = m->to;
+	Side	   *side = &sides[here];
+	SessionVerdict verdict = session_check(&side->table, m, sequence, draw_random());
+
+	if (verdict == SESSION_ACCEPTED)
+		side->peer_session = m->from_session;
+	else if (verdict != SESSION_STRANGER ||
+			 !session_admit_stranger(&side->table, m, now_ns))
+		return;
+	if (m->type != RAFT_MESSAGE_PROBE)
+		return;
+	send_from_side(here, RAFT_MESSAGE_PROBE_REPLY, m->from_session, m->nonce);
+	if (verdict == SESSION_STRANGER && !side->has_challenged)
+	{
+		side->has_challenged = true;
+		send_from_side(here, RAFT_MESSAGE_PROBE, m->from_session,
+					   session_challenge(&side->table, m->from));
+	}
+}
+
+/* Both probe at one time; all that comes of it is delivered in its order. */
+static void
+probe_at_once(uint64_t now_ns)
+{
+	int			done = 0;
+	int			i;
+
+	under_way_count = 0;
+	for (i = 0; i < 2; i++)
+	{
+		sides[i].has_challenged = false;
+		send_from_side(i, RAFT_MESSAGE_PROBE, sides[i].peer_session, draw_random());
+	}
+	while (done < under_way_count)
+	{
+		int			end = under_way_count;
+
+		now_ns += DELAY_NS;
+		for (; done < end; done++)
+		{
+			RaftMessage m = under_way[done];
+
+			deliver_to_side(&m, sequences[done], now_ns);
+		}
+	}
+}
+
+/*
+ * Node 0 has restarted and believes the clone of node 1; the original believes
+ * in node 0's former session.  Their probes meet on the way, always.
+ */
+static void
+test_strangers_to_each_other(void **state)
+{
+	RaftMessage m;
+	int			round;
+
+	(void) state;
+	memset(sides, 0, sizeof(sides));
+	sides[0].session = OWN_SESSION;
+	sides[0].peer_session = SECOND;
+	sides[1].session = FIRST;
+	sides[1].peer_session = THIRD;
+	for (round = 0; round < 2; round++)
+	{
+		assert_true(session_table_init(&sides[round].table, sides[round].session,
+									   2, draw_random()));
+		m = make_message(RAFT_MESSAGE_PROBE_REPLY);
+		m.from = 1 - round;
+		m.to = round;
+		m.from_session = sides[round].peer_session;
+		m.to_session = sides[round].session;
+		assert_int_equal(session_check(&sides[round].table, &m, 1, draw_random()),
+						 SESSION_ACCEPTED);
+	}
+
+	for (round = 1; sides[0].peer_session == SECOND; round++)
+	{
+		assert_in_range(round, 1, 3);
+		probe_at_once((uint64_t) round * PROBE_NS);
+	}
+	assert_true(sides[0].peer_session == FIRST);
+	assert_true(sides[1].peer_session == OWN_SESSION);
+}
+
+/* Of each kind one in a while, whatever is replayed, and none of no node's. */
+static void
+test_strangers_are_limited(void **state)
+{
+	RaftMessage m = make_message(RAFT_MESSAGE_PROBE);
+	uint64_t	now_ns = 1;
+
+	(void) state;
+	open_table(FIRST);
+	for (m.to_session = OWN_SESSION; m.to_session <= OWN_SESSION + 1; m.to_session++)
+	{
+		assert_true(session_admit_stranger(&table, &m, now_ns));
+		assert_false(session_admit_stranger(&table, &m, now_ns));
+		assert_false(session_admit_stranger(&table, &m, now_ns +
+											SESSION_STRANGER_INTERVAL_NS - 1));
+	}
+	now_ns += SESSION_STRANGER_INTERVAL_NS;
+	assert_true(session_admit_stranger(&table, &m, now_ns));
+	m.from = 2;
+	assert_true(session_admit_stranger(&table, &m, now_ns));
+	m.from = 3;
+	assert_false(session_admit_stranger(&table, &m, now_ns));
+	m.from = -1;
+	assert_false(session_admit_stranger(&table, &m, now_ns));
+}
+
 int
 main(void)
 {
@@ -671,7 +826,9 @@ main(void)
 		cmocka_unit_test(test_new_session),
 		cmocka_unit_test(test_memory),
 		cmocka_unit_test(test_restarts_are_no_clones),
-		cmocka_unit_test(test_two_lives)
+		cmocka_unit_test(test_two_lives),
+		cmocka_unit_test(test_strangers_to_each_other),
+		cmocka_unit_test(test_strangers_are_limited)
 	};
 
 	begin_tests();
