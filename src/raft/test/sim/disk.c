@@ -34,10 +34,12 @@ disk_write_fails(World *world, Host *host)
 }
 
 static void
-keep_history(Disk *disk)
+keep_history(const World *world, Disk *disk)
 {
-	if (disk->content == DISK_RECORD)
-		disk->history[disk->history_count++ % SIM_HISTORY] = disk->confirmed;
+	if (disk->content != DISK_RECORD)
+		return;
+	disk->history_ended[disk->history_count % SIM_HISTORY] = world->deeds;
+	disk->history[disk->history_count++ % SIM_HISTORY] = disk->confirmed;
 }
 
 void
@@ -46,8 +48,8 @@ disk_confirm(World *world, Host *host, const RaftDurable *record)
 	Disk	   *disk = &host->disk;
 
 	if ((world->options.faults >> FAULT_ROLL_BACK & 1) != 0 ||
-		world->options.roll_back_ppm > 0)
-		keep_history(disk);
+		world->options.roll_back_ppm > 0 || host->id == world->clone_of)
+		keep_history(world, disk);
 	disk->content = DISK_RECORD;
 	disk->confirmed = *record;
 	disk->has_stray = false;
@@ -112,7 +114,7 @@ disk_load(World *world, Host *host, RaftDurable *durable, bool *confirmed)
 	if (is_valid && disk->has_stray && sim_chance(&world->disk_random, 500000))
 	{
 		world_cover(world, COVER_WRITE_FAILED_BUT_LANDED);
-		keep_history(disk);
+		keep_history(world, disk);
 		disk->confirmed = disk->stray;
 	}
 	disk->has_stray = false;
@@ -196,7 +198,8 @@ disk_load(World *world, Host *host, RaftDurable *durable, bool *confirmed)
 /*
  * Would somebody unmask that node, if it came up as a new one?  Any other that
  * has been READY and has its record, an amnesiac's included, which never lets
- * a birth go on.
+ * a birth go on.  One of two with one id does not count: the other one may be
+ * heard in its place.
  */
 bool
 disk_has_keeper(const World *world, const Host *but)
@@ -207,6 +210,8 @@ disk_has_keeper(const World *world, const Host *but)
 	{
 		const Disk *disk = &world->hosts[i].disk;
 
+		if (i == world->clone_of && world->present > world->count)
+			continue;
 		if (&world->hosts[i] != but &&
 			(disk->content != DISK_EMPTY || !disk->declared_new) &&
 			(disk->content != DISK_RECORD ||
@@ -276,6 +281,43 @@ disk_roll_back(World *world, Host *host)
 		return false;
 	return put_back(world, host,
 					former_record(disk, (uint32_t) sim_below(&world->disk_random, kept)));
+}
+
+/*
+ * A copy of the original's disk: as it is, with the write under way or without
+ * it, or as it was some records ago.  "known" is how many of all deeds had been
+ * done by then.  False: there is no record, or one of a node being born.
+ */
+bool
+disk_clone(World *world, const Host *original, Host *clone, bool is_snapshot,
+		   uint64_t *known)
+{
+	const Disk *from = &original->disk;
+	Disk	   *disk = &clone->disk;
+	uint32_t	kept = count_kept(from);
+	uint32_t	back;
+
+	if (from->content != DISK_RECORD || from->misconfigured ||
+		from->confirmed.standing < RAFT_MEMBER || (is_snapshot && kept == 0))
+		return false;
+	back = is_snapshot ? (uint32_t) sim_below(&world->disk_random, kept) : 0;
+	if (is_snapshot && former_record(from, back)->standing < RAFT_MEMBER)
+		return false;
+	*disk = *from;
+	disk->slow_until_ns = disk->failing_until_ns = 0;
+	*known = world->deeds;
+	if (is_snapshot)
+	{
+		disk->confirmed = *former_record(from, back);
+		disk->has_stray = false;
+		*known = from->history_ended[(from->history_count - 1 - back) % SIM_HISTORY];
+	}
+	else if (original->writing && world->options.tear)
+	{
+		disk->stray = original->record;
+		disk->has_stray = true;
+	}
+	return true;
 }
 
 /* To the newest record of a lower term than that, or by some further back. */

@@ -14,21 +14,21 @@
 static Host *
 choose_host(World *world)
 {
-	return &world->hosts[sim_below(&world->fault_random, (uint64_t) world->count)];
+	return &world->hosts[sim_below(&world->fault_random, (uint64_t) world->present)];
 }
 
-static uint64_t
-draw_length(World *world)
+uint64_t
+faults_draw_length(World *world)
 {
 	return sim_exponential(&world->fault_random, world_timeout_ns(world) / 100 *
 						   (uint64_t) world->options.fault_length_percent);
 }
 
 /* How long something stays down; often it comes back at once. */
-static uint64_t
-draw_down(World *world)
+uint64_t
+faults_draw_down(World *world)
 {
-	return sim_chance(&world->fault_random, 300000) ? 0 : draw_length(world);
+	return sim_chance(&world->fault_random, 300000) ? 0 : faults_draw_length(world);
 }
 
 static void
@@ -56,7 +56,7 @@ faults_begin(World *world)
 static Mend *
 new_mend(World *world, int32_t turns, uint64_t length_ns)
 {
-	size_t		pairs = (size_t) world->count * (size_t) world->count;
+	size_t		pairs = (size_t) world->places * (size_t) world->places;
 	uint32_t	i;
 	Mend	   *mend;
 
@@ -88,7 +88,7 @@ static void
 add_pair(World *world, Mend *mend, int32_t from, int32_t to)
 {
 	if (from != to)
-		mend->pairs[from * world->count + to] = 1;
+		mend->pairs[from * world->places + to] = 1;
 }
 
 static void
@@ -109,11 +109,11 @@ faults_mend(World *world, uint32_t index)
 	if (world->is_quiet || mend->turns == 0)
 		return;
 	mend->is_cut = !mend->is_cut;
-	for (from = 0; from < world->count; from++)
+	for (from = 0; from < world->places; from++)
 	{
-		for (to = 0; to < world->count; to++)
+		for (to = 0; to < world->places; to++)
 		{
-			if (mend->pairs[from * world->count + to] != 0)
+			if (mend->pairs[from * world->places + to] != 0)
 				links_cut(world, from, to, mend->is_cut ? 1 : -1);
 		}
 	}
@@ -125,16 +125,16 @@ faults_mend(World *world, uint32_t index)
 static void
 partition(World *world)
 {
-	Mend	   *mend = new_mend(world, 2, draw_length(world));
+	Mend	   *mend = new_mend(world, 2, faults_draw_length(world));
 	uint64_t	side = sim_random(&world->fault_random);
 	uint64_t	other = sim_random(&world->fault_random);
 	uint64_t	ways = sim_below(&world->fault_random, 3);
 	int32_t		i;
 	int32_t		j;
 
-	for (i = 0; i < world->count; i++)
+	for (i = 0; i < world->present; i++)
 	{
-		for (j = 0; j < world->count; j++)
+		for (j = 0; j < world->present; j++)
 		{
 			bool		one = ((i < 64 ? side : other) >> (i % 64) & 1) != 0;
 			bool		two = ((j < 64 ? side : other) >> (j % 64) & 1) != 0;
@@ -148,12 +148,36 @@ partition(World *world)
 	start_mend(world, mend, 0);
 }
 
+/* Each of two servers with one id comes to lie on a side of its own. */
+void
+faults_part_clones(World *world)
+{
+	Mend	   *mend = new_mend(world, 2, 2 * faults_draw_length(world));
+	uint64_t	side = sim_random(&world->fault_random);
+	int32_t		clone = world->count;
+	int32_t		i;
+	int32_t		j;
+
+	for (i = 0; i < world->present; i++)
+	{
+		for (j = 0; j < world->present; j++)
+		{
+			bool		one = i == clone || (i != world->clone_of && (side >> (i % 64) & 1) != 0);
+			bool		two = j == clone || (j != world->clone_of && (side >> (j % 64) & 1) != 0);
+
+			if (one != two)
+				add_pair(world, mend, i, j);
+		}
+	}
+	start_mend(world, mend, 0);
+}
+
 static void
 add_node(World *world, Mend *mend, int32_t id, bool outward, bool inward)
 {
 	int32_t		i;
 
-	for (i = 0; i < world->count; i++)
+	for (i = 0; i < world->present; i++)
 	{
 		if (outward)
 			add_pair(world, mend, id, i);
@@ -165,24 +189,24 @@ add_node(World *world, Mend *mend, int32_t id, bool outward, bool inward)
 static void
 isolate(World *world)
 {
-	Mend	   *mend = new_mend(world, 2, draw_length(world));
+	Mend	   *mend = new_mend(world, 2, faults_draw_length(world));
 	uint64_t	ways = sim_below(&world->fault_random, 3);
 
-	add_node(world, mend, choose_host(world)->id, ways != 1, ways != 2);
+	add_node(world, mend, choose_host(world)->place, ways != 1, ways != 2);
 	start_mend(world, mend, 0);
 }
 
 static void
 make_hub(World *world)
 {
-	Mend	   *mend = new_mend(world, 2, draw_length(world));
-	int32_t		hub = choose_host(world)->id;
+	Mend	   *mend = new_mend(world, 2, faults_draw_length(world));
+	int32_t		hub = choose_host(world)->place;
 	int32_t		i;
 	int32_t		j;
 
-	for (i = 0; i < world->count; i++)
+	for (i = 0; i < world->present; i++)
 	{
-		for (j = 0; j < world->count; j++)
+		for (j = 0; j < world->present; j++)
 		{
 			if (i != hub && j != hub)
 				add_pair(world, mend, i, j);
@@ -194,17 +218,17 @@ make_hub(World *world)
 static void
 make_chain(World *world)
 {
-	Mend	   *mend = new_mend(world, 2, draw_length(world));
-	int32_t		first = choose_host(world)->id;
+	Mend	   *mend = new_mend(world, 2, faults_draw_length(world));
+	int32_t		first = choose_host(world)->place;
 	int32_t		i;
 	int32_t		j;
 
-	for (i = 0; i < world->count; i++)
+	for (i = 0; i < world->present; i++)
 	{
-		for (j = 0; j < world->count; j++)
+		for (j = 0; j < world->present; j++)
 		{
-			int32_t		a = (i + first) % world->count;
-			int32_t		b = (j + first) % world->count;
+			int32_t		a = (i + first) % world->present;
+			int32_t		b = (j + first) % world->present;
 
 			if (a - b > 1 || b - a > 1)
 				add_pair(world, mend, i, j);
@@ -217,9 +241,9 @@ static void
 flap(World *world)
 {
 	Mend	   *mend = new_mend(world, 2 * (1 + (int32_t) sim_below(&world->fault_random, 10)),
-								draw_length(world) / 4);
-	int32_t		from = choose_host(world)->id;
-	int32_t		to = choose_host(world)->id;
+								faults_draw_length(world) / 4);
+	int32_t		from = choose_host(world)->place;
+	int32_t		to = choose_host(world)->place;
 
 	add_pair(world, mend, from, to);
 	if (sim_chance(&world->fault_random, 500000))
@@ -230,10 +254,10 @@ flap(World *world)
 static void
 swizzle(World *world)
 {
-	uint64_t	length_ns = draw_length(world);
+	uint64_t	length_ns = faults_draw_length(world);
 	int32_t		i;
 
-	for (i = 0; i < world->count; i++)
+	for (i = 0; i < world->present; i++)
 	{
 		Mend	   *mend;
 
@@ -248,11 +272,11 @@ swizzle(World *world)
 static void
 sever(World *world)
 {
-	int32_t		from = choose_host(world)->id;
-	int32_t		to = choose_host(world)->id;
+	int32_t		from = choose_host(world)->place;
+	int32_t		to = choose_host(world)->place;
 
 	if (from != to)
-		world->links[from * world->count + to].severed = true;
+		world->links[from * world->places + to].severed = true;
 }
 
 /* ----------
@@ -266,8 +290,8 @@ mend_way_out(World *world, const Host *host)
 {
 	int32_t		i;
 
-	for (i = 0; i < world->count; i++)
-		world->links[host->id * world->count + i].cuts = 0;
+	for (i = 0; i < world->places; i++)
+		world->links[host->place * world->places + i].cuts = 0;
 }
 
 static void
@@ -275,8 +299,8 @@ crash_all(World *world)
 {
 	int32_t		i;
 
-	for (i = 0; i < world->count; i++)
-		host_crash(world, &world->hosts[i], true, false, draw_down(world));
+	for (i = 0; i < world->present; i++)
+		host_crash(world, &world->hosts[i], true, false, faults_draw_down(world));
 }
 
 /* The server stops and starts again; its machine and clock go on. */
@@ -293,7 +317,7 @@ shut_down(World *world, Host *host)
 			return;
 	}
 	sender_speak_last_words(world, host);
-	host_crash(world, host, false, true, draw_down(world));
+	host_crash(world, host, false, true, faults_draw_down(world));
 	memset(&host->cell, 0, sizeof(Cell));
 	host->published = false;
 }
@@ -306,8 +330,8 @@ end_sender(World *world, Host *host)
 	if (sim_chance(&world->fault_random, 500000))
 		mend_way_out(world, host);
 	sender_speak_last_words(world, host);
-	world_schedule(world, world->now_ns + draw_length(world) / 4,
-				   EVENT_EXIT_TICKER, host->id, (uint32_t) host->start_number);
+	world_schedule(world, world->now_ns + faults_draw_length(world) / 4,
+				   EVENT_EXIT_TICKER, host->place, (uint32_t) host->start_number);
 }
 
 /* Some node must be left that tells the others that they are not new. */
@@ -323,7 +347,7 @@ lose_state(World *world, Host *host, bool declared_new)
 	if (declared_new && !may_declare_new(world, host))
 		return;
 	host_crash(world, host, sim_chance(&world->fault_random, 700000), false,
-			   draw_down(world));
+			   faults_draw_down(world));
 	disk_lose(world, host, declared_new);
 }
 
@@ -347,38 +371,59 @@ misconfigure(World *world, Host *host)
 		if (world->hosts[i].misconfigured)
 			host = &world->hosts[i];
 	}
+	if (host->id == world->clone_of && world->present > world->count)
+		return;
 	if (!host->misconfigured && (world->count == 1 || world->count == RAFT_MAX_NODES ||
 								 !disk_has_keeper(world, host)))
 		return;
-	host_crash(world, host, true, false, draw_down(world));
+	host_crash(world, host, true, false, faults_draw_down(world));
 	host->misconfigured = !host->misconfigured;
 }
 
 static void
-pause_host(World *world, Host *host, FaultClass fault)
+pause_sender(World *world, Host *host, uint64_t until_ns)
 {
-	uint64_t	until_ns = world->now_ns + draw_length(world);
-	bool		all = fault == FAULT_PAUSE_HOST;
+	host->sender_paused_ns = until_ns;
+	world_schedule(world, until_ns, EVENT_RESUME_SENDER, host->place,
+				   (uint32_t) host->start_number);
+}
+
+static void
+pause_receiver(World *world, Host *host, uint64_t until_ns)
+{
+	host->receiver_paused_ns = until_ns;
+	world_schedule(world, until_ns, EVENT_RESUME_RECEIVER, host->place,
+				   (uint32_t) host->start_number);
+}
+
+/* All of it. */
+void
+faults_pause_host(World *world, Host *host, uint64_t until_ns)
+{
+	if (!host->up)
+		return;
+	pause_sender(world, host, until_ns);
+	pause_receiver(world, host, until_ns);
+	ticker_pause(world, host, until_ns);
+}
+
+static void
+pause_some(World *world, Host *host, FaultClass fault)
+{
+	uint64_t	until_ns = world->now_ns + faults_draw_length(world);
 
 	if (!host->up)
 		return;
-	if (all || fault == FAULT_PAUSE_SENDER)
-	{
-		host->sender_paused_ns = until_ns;
-		world_schedule(world, until_ns, EVENT_RESUME_SENDER, host->id,
-					   (uint32_t) host->start_number);
-	}
-	if (all || fault == FAULT_PAUSE_RECEIVER)
-	{
-		host->receiver_paused_ns = until_ns;
-		world_schedule(world, until_ns, EVENT_RESUME_RECEIVER, host->id,
-					   (uint32_t) host->start_number);
-	}
-	if (all || fault == FAULT_PAUSE_TICKER)
-	{
+	if (fault == FAULT_PAUSE_HOST)
+		faults_pause_host(world, host, until_ns);
+	else if (fault == FAULT_PAUSE_SENDER)
+		pause_sender(world, host, until_ns);
+	else if (fault == FAULT_PAUSE_RECEIVER)
+		pause_receiver(world, host, until_ns);
+	else
 		ticker_pause(world, host, until_ns);
+	if (fault == FAULT_PAUSE_HOST || fault == FAULT_PAUSE_TICKER)
 		host->lose_ack = sim_chance(&world->fault_random, world->options.first_ack_ppm);
-	}
 	trace_event(world, host, "%s", options_fault_name(fault));
 }
 
@@ -388,7 +433,7 @@ choose_leader(World *world)
 {
 	int32_t		i;
 
-	for (i = 0; i < world->count; i++)
+	for (i = 0; i < world->present; i++)
 	{
 		Host	   *host = &world->hosts[i];
 
@@ -452,7 +497,7 @@ forget_state(World *world)
 	Host	   *host = choose_host(world);
 	int32_t		i;
 
-	for (i = 0; i < world->count; i++)
+	for (i = 0; i < world->present; i++)
 	{
 		if (world->hosts[i].up && world->hosts[i].view.standing == RAFT_AMNESIAC &&
 			sim_chance(&world->fault_random, 500000))
@@ -551,11 +596,11 @@ faults_strike(World *world)
 			sever(world);
 			break;
 		case FAULT_CRASH_HOST:
-			host_crash(world, host, true, false, draw_down(world));
+			host_crash(world, host, true, false, faults_draw_down(world));
 			break;
 		case FAULT_CRASH_PIPELINE:
 			host_crash(world, host, false, sim_chance(&world->fault_random, 500000),
-					   draw_down(world));
+					   faults_draw_down(world));
 			break;
 		case FAULT_CRASH_ALL:
 			crash_all(world);
@@ -568,12 +613,12 @@ faults_strike(World *world)
 					   choose_leader(world) : host);
 			break;
 		case FAULT_DISK_SLOW:
-			host->disk.slow_until_ns = world->now_ns + draw_length(world);
+			host->disk.slow_until_ns = world->now_ns + faults_draw_length(world);
 			host->disk.stuck_ns = sim_between_log(&world->fault_random, SIM_MS,
 												  10 * world_timeout_ns(world));
 			break;
 		case FAULT_DISK_FAILS:
-			host->disk.failing_until_ns = world->now_ns + draw_length(world);
+			host->disk.failing_until_ns = world->now_ns + faults_draw_length(world);
 			break;
 		case FAULT_LOSE_STATE:
 			lose_state(world, host, false);
@@ -582,22 +627,25 @@ faults_strike(World *world)
 			lose_state(world, host, true);
 			break;
 		case FAULT_COPY_STATE:
-			host_crash(world, host, true, false, draw_down(world));
+			host_crash(world, host, true, false, faults_draw_down(world));
 			disk_copy(world, host);
 			break;
 		case FAULT_ROLL_BACK:
-			host_crash(world, host, true, false, draw_down(world));
+			host_crash(world, host, true, false, faults_draw_down(world));
 			(void) disk_roll_back(world, host);
 
 			/* It may not be able to write that it was told so. */
 			if (sim_chance(&world->fault_random, 500000))
-				host->disk.failing_until_ns = world->now_ns + 10 * draw_length(world);
+				host->disk.failing_until_ns = world->now_ns + 10 * faults_draw_length(world);
+			break;
+		case FAULT_CLONE:
+			clones_strike(world);
 			break;
 		case FAULT_PAUSE_TICKER:
 		case FAULT_PAUSE_SENDER:
 		case FAULT_PAUSE_RECEIVER:
 		case FAULT_PAUSE_HOST:
-			pause_host(world, sim_chance(&world->fault_random, 500000) ?
+			pause_some(world, sim_chance(&world->fault_random, 500000) ?
 					   choose_leader(world) : host, fault);
 			break;
 		case FAULT_TRANSFER:
@@ -655,6 +703,7 @@ faults_end(World *world)
 	options->ack_loss_ppm = 0;
 	options->wipe_ppm = 0;
 	options->roll_back_ppm = 0;
+	options->clone_ppm = 0;
 	options->ticker_late_us = 0;
 }
 
@@ -679,7 +728,7 @@ is_known_to_a_third(const World *world, const Host *one, const Host *other,
 {
 	int32_t		i;
 
-	for (i = 0; i < world->count; i++)
+	for (i = 0; i < world->present; i++)
 	{
 		const Host *host = &world->hosts[i];
 		const Disk *disk = &host->disk;
@@ -706,7 +755,7 @@ damage_packets_of(World *world, const Host *host)
 		Packet	   *packet = &world->packets[world->heap[i].index];
 
 		if ((EventKind) (world->heap[i].order >> 8 & 0xff) == EVENT_PACKET &&
-			packet->from == host->id)
+			packet->from == host->place)
 		{
 			memset(packet->bytes, 0, sizeof(packet->bytes));
 			packet->damaged = true;
@@ -741,10 +790,10 @@ roll_back_candidate(World *world, Host *voter)
 		return;
 	world_cover(world, COVER_AIMED_ROLL_BACK);
 	mend_way_out(world, candidate);
-	for (i = 0; i < world->count; i++)
+	for (i = 0; i < world->present; i++)
 	{
-		if (i != voter->id && i != candidate->id)
-			cut_for(world, i, candidate->id, 2 * SIM_S);
+		if (i != voter->place && i != candidate->place)
+			cut_for(world, i, candidate->place, 2 * SIM_S);
 	}
 	voter->crash_step = CRASH_BEFORE_SEND;
 	voter->lose_at_crash = true;
@@ -763,6 +812,7 @@ faults_vote_durable(World *world, Host *host)
 	if (!world->is_quiet &&
 		sim_chance(&world->fault_random, world->options.roll_back_ppm))
 		roll_back_candidate(world, host);
+	clones_vote_durable(world, host);
 	if (!sim_chance(&world->fault_random, world->options.grant_crash_ppm))
 		return;
 	world_cover(world, COVER_AIMED_GRANT_CRASH);
@@ -807,7 +857,7 @@ faults_message_left(World *world, Host *host, const RaftMessage *message)
 				host->sends_before_crash = (int32_t) sim_below(&world->fault_random, 3);
 				break;
 			case 1:
-				cut_for(world, message->to, choose_host(world)->id,
+				cut_for(world, message->to, choose_host(world)->place,
 						world_timeout_ns(world));
 				break;
 			default:
@@ -823,7 +873,7 @@ faults_message_left(World *world, Host *host, const RaftMessage *message)
 
 		world_cover(world, COVER_AIMED_ACK_LOSS);
 		add_node(world, mend, message->to, true, false);
-		mend->pairs[message->to * world->count + host->id] = 0;
+		mend->pairs[message->to * world->places + host->place] = 0;
 		start_mend(world, mend, 0);
 		host->crash_step = CRASH_AFTER_SENDING;
 		host->lose_at_crash = true;
@@ -833,7 +883,7 @@ faults_message_left(World *world, Host *host, const RaftMessage *message)
 		sim_chance(&world->fault_random, options->promise_edge_ppm))
 	{
 		world_cover(world, COVER_AIMED_PROMISE_EDGE);
-		cut_for(world, message->to, host->id,
+		cut_for(world, message->to, host->place,
 				message->promise_ns / 2 + sim_below(&world->fault_random, message->promise_ns));
 	}
 }
@@ -848,7 +898,7 @@ wipe_term(World *world, Host *leader, uint64_t term)
 	bool		is_unknown = false;
 	int32_t		i;
 
-	for (i = 0; i < world->count; i++)
+	for (i = 0; i < world->present; i++)
 	{
 		const Disk *disk = &world->hosts[i].disk;
 
@@ -860,7 +910,7 @@ wipe_term(World *world, Host *leader, uint64_t term)
 	if (!is_unknown)
 		return;
 	world_cover(world, COVER_AIMED_WIPE);
-	for (i = 0; i < world->count; i++)
+	for (i = 0; i < world->present; i++)
 	{
 		Host	   *host = &world->hosts[i];
 
@@ -884,6 +934,8 @@ faults_lease_raised(World *world, Host *host, bool is_new)
 	if (is_new && !world->is_quiet &&
 		sim_chance(&world->fault_random, world->options.wipe_ppm))
 		wipe_term(world, host, host->cell.lease_term);
+	if (is_new)
+		clones_lease_begins(world, host);
 	if (world->is_quiet ||
 		!sim_chance(&world->fault_random, world->options.lease_edge_ppm))
 		return;

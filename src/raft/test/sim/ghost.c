@@ -15,10 +15,11 @@
  *		has not heard either, by then, that the reporter's state is lost.
  *	2.	An operator has a state forgotten and the jump of 1000 terms from what
  *		the node has heard of does not lead above all terms that exist.
+ *	3.	A node runs twice, and what was believed of the two contradicts each
+ *		other: see bodies.c.
  *
  * Never made: all N nodes lost and declared new (faults.c keeps a node that
- * unmasks the others), and two live nodes with one id (the receiver's check
- * of addresses keeps all but one of them out).
+ * unmasks the others), and copies of a machine's memory, a lease included.
  *
  *-------------------------------------------------------------------------
  */
@@ -116,8 +117,14 @@ ghost_is_released(const World *world, int32_t leader, uint64_t term)
 bool
 ghost_is_over(const World *world, int32_t leader, uint64_t term)
 {
-	return ghost_is_released(world, leader, term) ||
-		world->hosts[leader].ghost.max_term > term;
+	const Election *election = ghost_find_election(world, term, 0);
+	const Host *host;
+
+	if (ghost_is_released(world, leader, term))
+		return true;
+	host = election != NULL && election->winner == leader ?
+		bodies_host(world, election->winner_body) : &world->hosts[leader];
+	return host == NULL || host->ghost.max_term > term;
 }
 
 void
@@ -130,10 +137,12 @@ ghost_leader_elected(World *world, Host *host)
 	{
 		election->winner = host->id;
 		election->winner_session = host->config.session;
+		election->winner_body = host->body;
 	}
 	ghost->lead_term = host->view.term;
 	ghost->lead_session = host->config.session;
 	memset(ghost->promised_ns, 0, (size_t) world->count * sizeof(uint64_t));
+	bodies_note_elected(world, host);
 	trace_event(world, host, "is elected in term %llu",
 				(unsigned long long) host->view.term);
 }
@@ -257,10 +266,45 @@ ghost_record_durable(World *world, Host *host)
 	if (record->vote >= 0 && record->vote != host->id &&
 		ghost->voted_term < record->term)
 		ghost->voted_term = record->term;
+	bodies_note_record(world, host);
 	if (record->standing == RAFT_AMNESIAC)
 		ghost->rolled_back = false;
 	if (record->standing == RAFT_READY || record->standing == RAFT_MEMBER)
 		world->born = true;
+}
+
+/*
+ * A copy knows what the original has done, or what it had done by the time of
+ * a snapshot; that is less than the rest of its ghost says.
+ */
+void
+ghost_clone(World *world, const Host *original, Host *clone, bool is_snapshot)
+{
+	Ghost	   *ghost = &clone->ghost;
+	uint64_t   *promised_ns = ghost->promised_ns;
+	LowReport  *counted = ghost->counted;
+	const RaftDurable *record = &clone->disk.confirmed;
+
+	if (is_snapshot)
+	{
+		memset(ghost, 0, sizeof(Ghost));
+		ghost->promised_to = RAFT_NO_NODE;
+		ghost->max_term = record->term;
+	}
+	else
+		*ghost = original->ghost;
+	ghost->promised_ns = promised_ns;
+	ghost->counted = counted;
+	memset(promised_ns, 0, (size_t) world->count * sizeof(uint64_t));
+	ghost->promise_boot = 0;
+	ghost->lead_term = 0;
+	ghost->low_report_count = 0;
+	memset(ghost->low_reports, 0, sizeof(ghost->low_reports));
+	ghost->was_draining = false;
+
+	/* Each may be told of what the other has written. */
+	ghost->has_lost = true;
+	world->hosts[original->place].ghost.has_lost = true;
 }
 
 /* ----------
@@ -280,11 +324,11 @@ static void
 note_promise(World *world, Host *host, const RaftMessage *ack)
 {
 	Ghost	   *ghost = &host->ghost;
-	Host	   *leader = &world->hosts[ack->to];
+	Host	   *leader = bodies_host_of_session(world, ack->to, ack->to_session);
 	uint64_t	until_ns = host->entry_ns + ghost_surely_lasts_ns(world, ack->promise_ns);
 	uint64_t	local_ns = host->entry_local_ns + ack->promise_ns;
 
-	if (leader->ghost.lead_term == ack->subject_term &&
+	if (leader != NULL && leader->ghost.lead_term == ack->subject_term &&
 		leader->ghost.lead_session == ack->to_session &&
 		leader->ghost.promised_ns[host->id] < until_ns)
 		leader->ghost.promised_ns[host->id] = until_ns;
@@ -309,9 +353,12 @@ note_promise(World *world, Host *host, const RaftMessage *ack)
 		ghost->promise_local_ns = local_ns;
 }
 
-/* This host, whose record is an old one, reports it in good faith. */
+/*
+ * This host reports its term in good faith, though it should know of another
+ * one: its record is an old one, or it runs twice.
+ */
 static void
-note_low_report(Host *host)
+note_low_report(Host *host, uint64_t known_term)
 {
 	Ghost	   *ghost = &host->ghost;
 	LowReport  *report = &ghost->low_reports[(ghost->low_report_count - 1) % SIM_HISTORY];
@@ -319,17 +366,19 @@ note_low_report(Host *host)
 	if (ghost->low_report_count == 0 || report->session != host->config.session)
 		report = &ghost->low_reports[ghost->low_report_count++ % SIM_HISTORY];
 	report->session = host->config.session;
-	report->known_term = ghost->lost_term;
+	report->known_term = known_term;
 }
 
 /* The term that the sender of that report should have known; 0: no other. */
 static uint64_t
 term_held_back(const World *world, const RaftMessage *message)
 {
-	const LowReport *reports = world->hosts[message->from].ghost.low_reports;
+	const Host *host = bodies_host_of_session(world, message->from,
+											  message->from_session);
+	const LowReport *reports = host == NULL ? NULL : host->ghost.low_reports;
 	int			i;
 
-	for (i = 0; i < SIM_HISTORY; i++)
+	for (i = 0; reports != NULL && i < SIM_HISTORY; i++)
 	{
 		if (reports[i].session == message->from_session &&
 			reports[i].known_term > message->term)
@@ -357,6 +406,7 @@ ghost_note_received(World *world, Host *host, const RaftMessage *message)
 	if (!host->up || host->misconfigured || message->stranger ||
 		message->from < 0 || message->from >= world->count)
 		return;
+	bodies_note_believed(world, host, message);
 	counted = &host->ghost.counted[message->from];
 	if (counted->session != 0 &&
 		(message->standing == RAFT_AMNESIAC ||
@@ -404,6 +454,7 @@ ghost_note_message(World *world, Host *host, const RaftMessage *message)
 
 	if (host->misconfigured)
 		return;
+	bodies_note_sent(world, host, message);
 	switch (message->type)
 	{
 		case RAFT_MESSAGE_HEARTBEAT:
@@ -441,7 +492,12 @@ ghost_note_message(World *world, Host *host, const RaftMessage *message)
 			if (message->standing == RAFT_AMNESIAC)
 				world_cover(world, COVER_AMNESIAC_REPORTED);
 			else if (ghost->rolled_back && message->term < ghost->lost_term)
-				note_low_report(host);
+				note_low_report(host, ghost->lost_term);
+			else if (message->term < bodies_foreign_term(world, host))
+			{
+				world_cover(world, COVER_CLONE_REPORTED);
+				note_low_report(host, bodies_foreign_term(world, host));
+			}
 			break;
 		case RAFT_MESSAGE_PRE_VOTE:
 		case RAFT_MESSAGE_VOTE:
@@ -633,10 +689,14 @@ cover_standing(World *world, Host *host, const RaftEvent *event)
 			 world->coverage[COVER_STATE_FORGOTTEN] == 0))
 			invariants_fail(world, 8, host, "it takes its state for lost, and it is not");
 		if (event->amnesia == RAFT_AMNESIA_ROLLED_BACK)
+		{
 			world_cover(world, COVER_AMNESIAC_ROLLED_BACK);
+			if (host->id == world->clone_of && world->clone_number > 0)
+				world_cover(world, COVER_CLONE_TOLD);
+		}
 		if (event->amnesia == RAFT_AMNESIA_LEFT_BEHIND)
 			world_cover(world, COVER_AMNESIAC_LEFT_BEHIND);
-		for (i = 0; i < world->count; i++)
+		for (i = 0; i < world->present; i++)
 			amnesiacs += world->hosts[i].up &&
 				world->hosts[i].view.standing == RAFT_AMNESIAC;
 		if (amnesiacs > 1)

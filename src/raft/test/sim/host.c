@@ -82,8 +82,11 @@ host_start(World *world, Host *host)
 	host->last_words_term = 0;
 	host->lose_ack = false;
 	ghost_note_start(world, host);
+	memset(host->heard, 0, sizeof(host->heard));
+	host->heard_count = 0;
+	host->believed_session = 0;
+	memset(host->contest_ns, 0, sizeof(host->contest_ns));
 	memset(host->sequences, 0, sizeof(host->sequences));
-	memset(host->stranger_ns, 0, sizeof(host->stranger_ns));
 	memset(host->last_words, 0, (size_t) world->count * sizeof(LastWords));
 	memset(&host->view, 0, sizeof(RaftView));
 	host->view.leader_id = RAFT_NO_NODE;
@@ -91,6 +94,8 @@ host_start(World *world, Host *host)
 	host->config.node_id = host->id;
 	host->config.node_count = count;
 	host->config.session = sim_random(&world->session_random) | 1;
+	bodies_note_start(world, host);
+	clones_note_start(world, host);
 	host->config.advertised_port = (uint16_t) (5432 + host->id);
 	host->config.timings = host->timings;
 	host->config.position_mode = (RaftPositionMode) world->options.position_mode;
@@ -113,7 +118,7 @@ host_start(World *world, Host *host)
 				(unsigned long long) durable.term, durable.vote,
 				(unsigned long long) durable.generation,
 				confirmed ? "" : ", to be written first");
-	trace_note(world, 1, host->id, durable.term);
+	trace_note(world, 1, host->place, durable.term);
 	if (durable.standing == RAFT_AMNESIAC && confirmed)
 		world_cover(world, COVER_AMNESIAC_RESTARTED);
 	else if (durable.standing == RAFT_AMNESIAC)
@@ -178,7 +183,7 @@ host_crash(World *world, Host *host, bool whole_machine, bool orderly,
 		host_boot(world, host);
 	ticker_reschedule(world, host);
 	if (down_ns != SIM_NEVER)
-		world_schedule(world, world->now_ns + down_ns, EVENT_START, host->id,
+		world_schedule(world, world->now_ns + down_ns, EVENT_START, host->place,
 					   (uint32_t) host->start_number);
 }
 

@@ -25,6 +25,10 @@
  *		it
  *	12	what is decoded is what was encoded
  *	13	what must happen does: liveness.c
+ *	14	of two servers with one id, whom it has heard both, no node believes
+ *		either before the other one has kept silent for long; a node that
+ *		restarts is never taken for two; and a copy keeps to what it knows of
+ *		the original (bodies.c)
  *
  * When the claims of a seed are over (ghost.c), 1, 2, 5, 8, 10 and what 7 says
  * of releases are not checked any more.
@@ -58,6 +62,7 @@ static const char *const names[] = {
 	"deadlines are exact",
 	"the wire keeps messages as they are",
 	"liveness",
+	"clones are found out",
 };
 
 void
@@ -67,12 +72,13 @@ invariants_fail(World *world, int number, const Host *host, const char *detail)
 		return;
 	world->failed = true;
 	snprintf(world->failure, sizeof(world->failure),
-			 "I%d (%s) broken at %llu.%09llu s, event %llu, by node %d in term %llu: %s",
+			 "I%d (%s) broken at %llu.%09llu s, event %llu, by node %d%s in term %llu: %s",
 			 number, names[number],
 			 (unsigned long long) (world->now_ns / SIM_S),
 			 (unsigned long long) (world->now_ns % SIM_S),
 			 (unsigned long long) world->event_count,
 			 host == NULL ? RAFT_NO_NODE : host->id,
+			 host == NULL || host->place == host->id ? "" : "'",
 			 host == NULL ? 0ULL : (unsigned long long) host->view.term, detail);
 	trace_event(world, host, "*** %s", world->failure);
 }
@@ -328,6 +334,8 @@ invariants_check_lease(World *world, Host *host, const Cell *former)
 	if (former->lease_term == term && former->valid_until_ns <= world->now_ns)
 		invariants_fail(world, 7, host, "a lease that has run out is raised in its term");
 
+	bodies_note_lease(world, host, end_ns);
+
 	/* It may have renewed its own promise just now. */
 	if (promised_ns[host->id] < own_ns)
 		promised_ns[host->id] = own_ns;
@@ -352,9 +360,9 @@ invariants_check_lease(World *world, Host *host, const Cell *former)
 	}
 	if (world->claims_over)
 		return;
-	for (i = 0; i < world->count; i++)
+	for (i = 0; i < world->present; i++)
 	{
-		if (i != host->id && !world->hosts[i].misconfigured &&
+		if (i != host->place && !world->hosts[i].misconfigured &&
 			cell_is_valid(world, &world->hosts[i]))
 			invariants_fail(world, 2, host, "another node's lease is valid, too");
 	}

@@ -26,7 +26,7 @@ void
 links_build(World *world)
 {
 	const SimOptions *options = &world->options;
-	size_t		count = (size_t) world->count * (size_t) world->count;
+	size_t		count = (size_t) world->places * (size_t) world->places;
 	size_t		i;
 
 	world->links = calloc(count, sizeof(Link));
@@ -151,13 +151,12 @@ send_copies(World *world, const Link *link, uint32_t original)
 	}
 }
 
-/* Takes the packet over. */
-void
-links_send(World *world, uint32_t index)
+static void
+send_one(World *world, uint32_t index)
 {
 	const SimOptions *options = &world->options;
 	Packet	   *packet = &world->packets[index];
-	Link	   *link = &world->links[packet->from * world->count + packet->to];
+	Link	   *link = &world->links[packet->from * world->places + packet->to];
 	uint64_t	delay_ns;
 
 	packet->number = ++link->numbers;
@@ -200,12 +199,42 @@ links_send(World *world, uint32_t index)
 	world_schedule(world, world->now_ns + delay_ns, EVENT_PACKET, packet->to, index);
 }
 
+/* What is sent to a node that runs twice reaches one of the two, or both. */
+static void
+send_to_clones(World *world, uint32_t index)
+{
+	int32_t		from = world->packets[index].from;
+	bool		original_hears = clones_hears(world, from, world->clone_of);
+
+	if (clones_hears(world, from, world->count))
+	{
+		uint32_t	copy = original_hears ? links_new_packet(world) : index;
+
+		world->packets[copy] = world->packets[index];
+		world->packets[copy].to = (int16_t) world->count;
+		send_one(world, copy);
+	}
+	if (original_hears)
+		send_one(world, index);
+}
+
+/* Takes the packet over. */
+void
+links_send(World *world, uint32_t index)
+{
+	if (world->present > world->count &&
+		world->packets[index].to == world->clone_of)
+		send_to_clones(world, index);
+	else
+		send_one(world, index);
+}
+
 void
 links_arrive(World *world, uint32_t index)
 {
 	Packet	   *packet = &world->packets[index];
 	Host	   *host = &world->hosts[packet->to];
-	Link	   *link = &world->links[packet->from * world->count + packet->to];
+	Link	   *link = &world->links[packet->from * world->places + packet->to];
 
 	if (packet->number < link->last_number)
 		world_cover(world, COVER_DATAGRAM_OVERTAKEN);
@@ -217,6 +246,9 @@ links_arrive(World *world, uint32_t index)
 		links_free_packet(world, index);
 		return;
 	}
+	if (world->present > world->count && !packet->is_from_elsewhere &&
+		world->hosts[packet->from].id == world->clone_of)
+		world->speakers[packet->to] = packet->from;
 	if (!host->up)
 	{
 		links_free_packet(world, index);
@@ -229,7 +261,7 @@ links_arrive(World *world, uint32_t index)
 void
 links_cut(World *world, int32_t from, int32_t to, int change)
 {
-	Link	   *link = &world->links[from * world->count + to];
+	Link	   *link = &world->links[from * world->places + to];
 
 	if (change < 0 && link->cuts == 0)
 		return;
@@ -240,7 +272,7 @@ links_cut(World *world, int32_t from, int32_t to, int change)
 void
 links_heal_all(World *world)
 {
-	size_t		count = (size_t) world->count * (size_t) world->count;
+	size_t		count = (size_t) world->places * (size_t) world->places;
 	uint64_t	good_ns = world_timeout_ns(world) / 100;
 	size_t		i;
 

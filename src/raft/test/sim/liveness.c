@@ -10,6 +10,10 @@
  * If there is no majority of members, all nodes are healed, and operators may
  * have to help: with a birth that lost a state, or several amnesiacs.
  *
+ * Of a node that runs twice, the clone is stopped first; or, if a majority
+ * can do without that node, the two go on, well and heard by all.  The others
+ * find them out, and then a node that is heard twice is like one that is down.
+ *
  * What is demanded, from the moment that the last write under way has ended
  * and the settings are loaded:
  *
@@ -35,6 +39,9 @@
 #define PROBE_NS				SIM_S
 #define PROBES					3
 
+/* One that is left of two answers that many challenges, one with each probe. */
+#define CONTEST_NS				((SESSION_CONTEST_ANSWERS + 3) * PROBE_NS)
+
 /* An operator looks that often. */
 #define LOOK_NS					SIM_S
 
@@ -48,7 +55,8 @@ typedef enum Outsider
 	OUTSIDER_DEAF,				/* is heard, hears nothing */
 	OUTSIDER_CRASHING,			/* deaf, and restarts over and over */
 	OUTSIDER_FLAPPING,			/* cut off and mute by turns */
-	OUTSIDER_KINDS
+	OUTSIDER_KINDS,
+	OUTSIDER_TWICE				/* runs twice, and all is well else */
 } Outsider;
 
 static void
@@ -74,6 +82,31 @@ is_sound(const Host *host)
 		!(host->writing && host->record.standing != RAFT_MEMBER);
 }
 
+/* It may have to be told of what its clones have written. */
+static bool
+was_cloned(const World *world, const Host *host)
+{
+	return host->id == world->clone_of && world->clone_number > 0;
+}
+
+/* Do the two go on?  Only if the others are enough. */
+static void
+settle_clones(World *world)
+{
+	int32_t		sound = 0;
+	int32_t		i;
+
+	for (i = 0; i < world->count; i++)
+		sound += is_sound(&world->hosts[i]) && !was_cloned(world, &world->hosts[i]);
+	world->clones_stay = clones_clone(world) != NULL &&
+		sound >= world->count / 2 + 1 && sim_chance(&world->fault_random, 500000);
+	if (!world->clones_stay)
+		clones_stop(world);
+	else
+		world->hosts[world->clone_of].has_address =
+			world->hosts[world->count].has_address = world->is_flooded = true;
+}
+
 /* True: a majority of members; false: all, whatever they are. */
 static bool
 choose_core(World *world)
@@ -83,9 +116,9 @@ choose_core(World *world)
 	int32_t		i;
 
 	for (i = 0; i < world->count; i++)
-		sound += is_sound(&world->hosts[i]);
+		sound += is_sound(&world->hosts[i]) && !was_cloned(world, &world->hosts[i]);
 	if (sound < world->count / 2 + 1 ||
-		sim_chance(&world->fault_random, 250000))
+		(!world->clones_stay && sim_chance(&world->fault_random, 250000)))
 	{
 		for (i = 0; i < world->count; i++)
 			world->in_core[i] = true;
@@ -96,7 +129,8 @@ choose_core(World *world)
 	while (wanted > 0)
 	{
 		i = (int32_t) sim_below(&world->fault_random, (uint64_t) world->count);
-		if (is_sound(&world->hosts[i]) && !world->in_core[i])
+		if (is_sound(&world->hosts[i]) && !world->in_core[i] &&
+			!was_cloned(world, &world->hosts[i]))
 		{
 			world->in_core[i] = true;
 			wanted--;
@@ -181,7 +215,7 @@ heal(World *world, Host *host)
 	else if (!host->up)
 	{
 		host->start_number++;
-		world_schedule(world, world->now_ns, EVENT_START, host->id,
+		world_schedule(world, world->now_ns, EVENT_START, host->place,
 					   (uint32_t) host->start_number);
 	}
 	else if (host->dying)
@@ -254,6 +288,22 @@ raise_to(uint64_t *greatest, uint64_t value)
 		*greatest = value;
 }
 
+/* A contest about a node that runs once again ends after so long. */
+static uint64_t
+contest_ns(const World *world)
+{
+	int32_t		i;
+
+	for (i = 0; i < world->count; i++)
+	{
+		if (world->clone_number > 0 && world->in_core[i] &&
+			world->in_core[world->clone_of] &&
+			session_is_contested(&world->hosts[i].sessions, world->clone_of))
+			return CONTEST_NS;
+	}
+	return 0;
+}
+
 /* Silences, promises and stays of the core's nodes that began before now. */
 static uint64_t
 unavoidable_ns(const World *world, uint64_t former_max_ns)
@@ -272,7 +322,7 @@ unavoidable_ns(const World *world, uint64_t former_max_ns)
 		raise_to(&longest, wait_ns(world, host, host->view.promised_until_ns));
 		raise_to(&longest, wait_ns(world, host, host->view.lease_end_ns));
 	}
-	return longest + world_timeout_ns(world) + PROBES * PROBE_NS;
+	return longest + world_timeout_ns(world) + PROBES * PROBE_NS + contest_ns(world);
 }
 
 static bool
@@ -373,7 +423,7 @@ await_members(World *world, Outsider *kinds)
 	int32_t		i;
 
 	/* A record that was rolled back is told of now, or perhaps never. */
-	run_for(world, 2 * PROBES * PROBE_NS, kinds, false);
+	run_for(world, 2 * PROBES * PROBE_NS + contest_ns(world), kinds, false);
 	if (count_members(world) == world->count)
 		return;
 	while (!world->failed && count_members(world) < world->count &&
@@ -406,6 +456,23 @@ await_members(World *world, Outsider *kinds)
 		world_cover(world, COVER_LIVE_RECOVERED);
 }
 
+/* Both are heard by all: nobody believes either. */
+static void
+await_contest(World *world, Outsider *kinds)
+{
+	int32_t		i;
+
+	world_cover(world, COVER_LIVE_CLONES);
+	run_for(world, 2 * PROBES * PROBE_NS, kinds, false);
+	for (i = 0; i < world->count && !world->failed; i++)
+	{
+		if (world->in_core[i] &&
+			!session_is_contested(&world->hosts[i].sessions, world->clone_of))
+			invariants_fail(world, 14, &world->hosts[i],
+							"it hears two servers with one id, and does not notice");
+	}
+}
+
 void
 liveness_run(World *world)
 {
@@ -422,6 +489,7 @@ liveness_run(World *world)
 	if (world->claims_over)
 		return;
 	faults_end(world);
+	settle_clones(world);
 	is_majority = choose_core(world);
 	world_cover(world, is_majority ? COVER_LIVE_CORE : COVER_LIVE_ALL);
 	links_heal_all(world);
@@ -435,12 +503,20 @@ liveness_run(World *world)
 		raise_to(&former_max_ns, world->hosts[i].timings.election_timeout_max_ns);
 		if (world->in_core[i])
 			heal(world, &world->hosts[i]);
+		else if (world->clones_stay && i == world->clone_of)
+		{
+			heal(world, &world->hosts[i]);
+			heal(world, clones_clone(world));
+			kinds[i] = OUTSIDER_TWICE;
+		}
 		else
 			kinds[i] = break_for_good(world, &world->hosts[i]);
 	}
 	settle(world);
 	if (!is_majority)
 		await_members(world, kinds);
+	if (world->clones_stay)
+		await_contest(world, kinds);
 	if (world->failed || world->claims_over)
 		return;
 

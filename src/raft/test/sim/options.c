@@ -39,7 +39,7 @@ static const OptionName option_names[] = {
 	OPTION(handover_crash_ppm), OPTION(lease_edge_ppm),
 	OPTION(promise_edge_ppm), OPTION(ack_loss_ppm), OPTION(wipe_ppm),
 	OPTION(first_ack_ppm), OPTION(read_percent),
-	OPTION(read_pause_ppm), OPTION(early_ticks), OPTION(roll_back_ppm),
+	OPTION(read_pause_ppm), OPTION(early_ticks), OPTION(roll_back_ppm), OPTION(clone_ppm),
 	OPTION(liveness), OPTION(ignored),
 };
 
@@ -67,6 +67,7 @@ static const char *const fault_names[FAULT_CLASSES] = {
 	[FAULT_LOSE_DECLARED_NEW] = "state lost and declared new",
 	[FAULT_COPY_STATE] = "state file copied",
 	[FAULT_ROLL_BACK] = "state rolled back unseen",
+	[FAULT_CLONE] = "clone beside the original",
 	[FAULT_PAUSE_TICKER] = "ticker pauses",
 	[FAULT_PAUSE_SENDER] = "sender pauses",
 	[FAULT_PAUSE_RECEIVER] = "receiver pauses",
@@ -213,6 +214,7 @@ options_draw(SimOptions *options, uint64_t seed)
 	options->read_pause_ppm = perhaps(random, 10000, 500000);
 	options->roll_back_ppm = one_in(random, 3) ? between(random, 100000, 900000) : 0;
 	options->liveness = 1;
+	options->clone_ppm = perhaps(random, 10000, 500000);
 }
 
 /* "name=value name=value ..."; false: there is no such option. */

@@ -15,13 +15,21 @@
 #include <stdlib.h>
 
 static void
-schedule_next(World *world, int32_t host)
+schedule_next(World *world, const Host *host)
 {
 	uint64_t	mean = world_timeout_ns(world) / 100 *
 	(uint64_t) world->options.read_percent;
 
 	world_schedule(world, world->now_ns + sim_exponential(&world->read_random, mean),
-				   EVENT_READ, host, 0);
+				   EVENT_READ, host->place, (uint32_t) host->body);
+}
+
+/* Of a host that comes later. */
+void
+reader_start(World *world, const Host *host)
+{
+	if (world->options.read_percent > 0)
+		schedule_next(world, host);
 }
 
 void
@@ -32,7 +40,7 @@ reader_begin(World *world)
 	if (world->options.read_percent == 0)
 		return;
 	for (i = 0; i < world->count; i++)
-		schedule_next(world, i);
+		schedule_next(world, &world->hosts[i]);
 }
 
 static uint32_t
@@ -67,8 +75,8 @@ reader_load(World *world, Host *host)
 	Read	   *read = &world->reads[index];
 	int32_t		i;
 
-	schedule_next(world, host->id);
-	read->host = host->id;
+	schedule_next(world, host);
+	read->host = host->place;
 	read->boot = host->boot;
 	read->loaded_ns = world->now_ns;
 	read->lease_term = host->cell.lease_term;
@@ -76,13 +84,13 @@ reader_load(World *world, Host *host)
 	read->revoked_term = host->cell.revoked_term;
 	read->max_valid_term = world->max_valid_term;
 	read->others_valid = 0;
-	for (i = 0; i < world->count; i++)
-		read->others_valid += i != host->id &&
+	for (i = 0; i < world->present; i++)
+		read->others_valid += i != host->place &&
 			cell_is_valid(world, &world->hosts[i]);
 	if (sim_chance(&world->read_random, world->options.read_pause_ppm))
 		world_schedule(world, world->now_ns +
 					   sim_exponential(&world->read_random, world_timeout_ns(world)),
-					   EVENT_ANSWER, host->id, index);
+					   EVENT_ANSWER, host->place, index);
 	else
 		reader_answer(world, index);
 }

@@ -11,9 +11,6 @@
 /* Datagrams that the socket's buffer holds while the receiver stands still. */
 #define BUFFER_ROOM				256
 
-/* Of a peer's sessions that are not accepted, one PROBE in this time. */
-#define STRANGER_INTERVAL_NS	(10 * SIM_MS)
-
 static void
 cover_drop(World *world, WireDrop drop, bool damaged)
 {
@@ -25,6 +22,76 @@ cover_drop(World *world, WireDrop drop, bool damaged)
 		world_cover(world, COVER_DROP_DAMAGED_HEADER);
 }
 
+/* Which challenge goes with a PROBE of this peer's. */
+static void
+set_challenge(World *world, Host *host, RaftMessage *probe)
+{
+	int32_t		id = probe->from;
+
+	if (session_is_contested(&host->sessions, id) &&
+		world->now_ns - host->contest_ns[id] >= SIM_CONTEST_INTERVAL_NS &&
+		session_renew_challenge(&host->sessions, id, sim_random(&world->session_random)))
+		host->contest_ns[id] = world->now_ns;
+	probe->stranger = true;
+	probe->challenge = session_challenge(&host->sessions, id);
+}
+
+/*
+ * Of two nodes with one id, one may be so content with what it hears of this
+ * node that it never probes.  So what it sends is made a PROBE of a stranger;
+ * false: it is asked for no proof now.
+ */
+static bool
+challenge_clone(World *world, Host *host, RaftMessage *message)
+{
+	message->type = RAFT_MESSAGE_PROBE;
+	message->nonce = 0;
+	set_challenge(world, host, message);
+	if (!session_awaits_proof(&host->sessions, message->from) ||
+		!session_admit_stranger(&host->sessions, message, world->now_ns))
+		return false;
+	world_cover(world, COVER_CLONE_CHALLENGED);
+	return true;
+}
+
+/* Is this one believed, or at least to be asked for a proof? */
+static bool
+check_session(World *world, Host *host, RaftMessage *message, uint64_t sequence)
+{
+	bool		was_contested = session_is_contested(&host->sessions, message->from);
+	SessionVerdict verdict;
+
+	message->stranger = false;
+	message->challenge = 0;
+	verdict = session_check(&host->sessions, message, sequence,
+							sim_random(&world->session_random));
+	if (message->from == world->clone_of)
+		bodies_note_verdict(world, host, message, sequence, verdict, was_contested);
+	switch (verdict)
+	{
+		case SESSION_ACCEPTED:
+			return true;
+		case SESSION_STRANGER:
+			if (!session_admit_stranger(&host->sessions, message, world->now_ns))
+				return false;
+			world_cover(world, COVER_STRANGER);
+			set_challenge(world, host, message);
+			return true;
+		case SESSION_DROP_REPLAY:
+			world_cover(world, COVER_DROP_REPLAY);
+			return false;
+		case SESSION_DROP_CLONE:
+			world_cover(world, COVER_CLONE_DROPPED);
+			if (message->from != world->clone_of || world->clone_number == 0)
+				invariants_fail(world, 14, host, "a node that restarts is taken for two");
+			return challenge_clone(world, host, message);
+		case SESSION_DROP_SESSION:
+			world_cover(world, COVER_DROP_SESSION);
+			return false;
+	}
+	return false;
+}
+
 /* Let the datagram pass the gates of receiver.c; false: it was dropped. */
 static bool
 check_packet(World *world, Host *host, uint32_t index, RaftMessage *message)
@@ -34,6 +101,11 @@ check_packet(World *world, Host *host, uint32_t index, RaftMessage *message)
 	WireDrop	drop = wire_decode_header(&host->wire, packet->bytes,
 										  WIRE_DATAGRAM_SIZE, &header);
 
+	if (drop == WIRE_OK && packet->is_from_elsewhere)
+	{
+		world_cover(world, COVER_CLONE_DROP_ADDRESS);
+		return false;
+	}
 	if (drop == WIRE_OK)
 		drop = wire_decode_body(&host->wire, packet->bytes, &header, message);
 	if (drop != WIRE_OK)
@@ -43,29 +115,7 @@ check_packet(World *world, Host *host, uint32_t index, RaftMessage *message)
 			invariants_fail(world, 12, host, "an undamaged datagram is refused");
 		return false;
 	}
-	message->stranger = false;
-	message->challenge = 0;
-	switch (session_check(&host->sessions, message, header.sequence,
-						  sim_random(&world->session_random)))
-	{
-		case SESSION_ACCEPTED:
-			return true;
-		case SESSION_STRANGER:
-			if (host->stranger_ns[message->from] != 0 &&
-				world->now_ns - host->stranger_ns[message->from] < STRANGER_INTERVAL_NS)
-				return false;
-			host->stranger_ns[message->from] = world->now_ns;
-			world_cover(world, COVER_STRANGER);
-			message->stranger = true;
-			message->challenge = session_challenge(&host->sessions, message->from);
-			return true;
-		case SESSION_DROP_REPLAY:
-			world_cover(world, COVER_DROP_REPLAY);
-			return false;
-		default:
-			world_cover(world, COVER_DROP_SESSION);
-			return false;
-	}
+	return check_session(world, host, message, header.sequence);
 }
 
 static void

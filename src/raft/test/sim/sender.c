@@ -52,9 +52,10 @@ transmit_as(World *world, Host *host, const RaftMessage *message,
 		return;
 	}
 	invariants_check_codec(world, host, message, packet->bytes);
-	packet->from = (int16_t) message->from;
+	packet->from = (int16_t) host->place;
 	packet->to = (int16_t) message->to;
 	packet->type = (uint8_t) message->type;
+	packet->is_from_elsewhere = !host->has_address;
 	links_send(world, index);
 }
 

@@ -20,8 +20,10 @@
  *	disk.c			durable state: slow, failing, torn, lost, rolled back
  *	links.c			the network
  *	faults.c		what goes wrong, blindly and aimed
+ *	clones.c		a copy of a node that runs beside the original
  *	reader.c		who reads the lease cell
  *	ghost.c			what is really true, which no node may know
+ *	bodies.c		likewise, of a node that runs twice
  *	invariants.c	what must hold, by number
  *	liveness.c		what must happen when faults end
  *	coverage.c		what has happened at least once
@@ -30,8 +32,15 @@
  *	batch.c			many seeds, in several processes
  *	main.c			the command line
  *
+ * Some seeds go beyond what is claimed; ghost.c says when, and what is checked
+ * then.  What is claimed of a node that runs twice, and how it is told from
+ * what is not, is at the top of bodies.c.
+ *
  * Times are in nanoseconds.  "Real" time is the world's; a "local" time is what
  * a host's clock shows.
+ *
+ * A host has a place among the hosts.  It is the node's id, but for a clone's:
+ * that one has the last place, and the id of the node that it is a copy of.
  *
  *-------------------------------------------------------------------------
  */
@@ -115,6 +124,7 @@ typedef enum FaultClass
 	FAULT_LOSE_DECLARED_NEW,	/* comes up as a new one */
 	FAULT_COPY_STATE,			/* the file is found to be a copy */
 	FAULT_ROLL_BACK,			/* an old record, and nothing shows it */
+	FAULT_CLONE,				/* a copy runs beside the original */
 	FAULT_PAUSE_TICKER,
 	FAULT_PAUSE_SENDER,
 	FAULT_PAUSE_RECEIVER,
@@ -184,6 +194,8 @@ typedef struct SimOptions
 								 * and its leader's way to the others */
 	int64_t		wipe_ppm;		/* as a lease begins, lose the states of all
 								 * that know of its term, and declare them new */
+	int64_t		clone_ppm;		/* copy a node just after its vote was
+								 * written, or as its lease begins */
 	int64_t		first_ack_ppm;	/* lose the first acknowledgement after a
 								 * pause */
 
@@ -297,6 +309,27 @@ typedef enum Coverage
 	COVER_ROLLBACK_USED,
 	COVER_FORGOT_TOO_LOW,
 
+	/* Clones. */
+	COVER_CLONE_STARTED,
+	COVER_CLONE_WITH_FRESH_VOTE,
+	COVER_CLONE_OF_LEADER,
+	COVER_CLONE_OF_SNAPSHOT,
+	COVER_CLONE_ORIGINAL_PAUSED,
+	COVER_CLONE_ORIGINAL_RESUMED,
+	COVER_CLONE_PARTED,
+	COVER_CLONE_BOTH_ALIVE,
+	COVER_CLONE_ADDRESS_MOVED,
+	COVER_CLONE_DROP_ADDRESS,
+	COVER_CLONE_REPLACED,
+	COVER_CLONE_DROPPED,
+	COVER_CLONE_CHALLENGED,
+	COVER_CLONE_CONTEST_ENDED,
+	COVER_CLONE_BELIEVED_ALONE,
+	COVER_CLONE_TOLD,
+	COVER_CLONE_REPORTED,
+	COVER_CLONE_CONTRADICTED,
+	COVER_CLONE_STOPPED,
+
 	/* Birth. */
 	COVER_BORN_MET,
 	COVER_BORN_READY,
@@ -349,12 +382,14 @@ typedef enum Coverage
 	COVER_AIMED_ACK_LOSS,
 	COVER_AIMED_WIPE,
 	COVER_AIMED_ROLL_BACK,
+	COVER_AIMED_CLONE,
 
 	/* Liveness. */
 	COVER_LIVE_CORE,
 	COVER_LIVE_ALL,
 	COVER_LIVE_RECOVERED,
 	COVER_LIVE_OPERATOR,
+	COVER_LIVE_CLONES,
 
 	/* One for each fault class follows. */
 	COVER_FAULTS,
@@ -381,8 +416,10 @@ typedef enum EventKind
 	EVENT_EXIT_TICKER,			/* after the sender's last words */
 	EVENT_FAULT,				/* something goes wrong */
 	EVENT_MEND,					/* links are cut or mended; index: which */
-	EVENT_READ,					/* a reader loads the cell */
-	EVENT_ANSWER				/* and looks at the clock; index: the read */
+	EVENT_READ,					/* a reader loads the cell; index: body */
+	EVENT_ANSWER,				/* and looks at the clock; index: the read */
+	EVENT_CLONE					/* something befalls the clone; index: its
+								 * number */
 } EventKind;
 
 typedef struct Event
@@ -399,10 +436,11 @@ typedef struct Packet
 	uint8_t		bytes[WIRE_DATAGRAM_SIZE];
 	uint64_t	number;			/* of its sending on the link */
 	uint32_t	next;			/* in the list of free ones or in a buffer */
-	int16_t		from;
+	int16_t		from;			/* places */
 	int16_t		to;
 	uint8_t		type;			/* of the message */
 	bool		damaged;
+	bool		is_from_elsewhere;	/* not from its node's address */
 } Packet;
 
 typedef struct Link
@@ -460,6 +498,7 @@ typedef struct Disk
 	uint64_t	failing_until_ns;
 	uint64_t	stuck_ns;		/* mean length of a slow write */
 	RaftDurable history[SIM_HISTORY];	/* former records, for rollbacks */
+	uint64_t	history_ended[SIM_HISTORY]; /* world's deeds by their ends */
 	uint32_t	history_count;
 } Disk;
 
@@ -512,9 +551,22 @@ typedef struct LastWords
 	RaftMessage resign;
 } LastWords;
 
+/* A session of the node that is cloned, as one life of a peer hears of it. */
+typedef struct Heard
+{
+	uint64_t	session;		/* 0: the place is free */
+	uint64_t	highest;		/* sequence number that has come in */
+	uint64_t	fresh_ns;		/* real time of the latest that was above all
+								 * before; 0: none */
+	bool		was_believed;
+} Heard;
+
 typedef struct Host
 {
 	int32_t		id;
+	int32_t		place;
+	int32_t		body;			/* the place, but each clone has a new one */
+	bool		has_address;	/* the one that its peers know */
 	RaftNode   *raft;
 	RaftConfig	config;
 	Clock		clock;
@@ -536,7 +588,11 @@ typedef struct Host
 	RaftMessage *inbox;
 	int32_t		inbox_first;
 	int32_t		inbox_count;
-	uint64_t	stranger_ns[RAFT_MAX_NODES];
+	uint64_t	contest_ns[RAFT_MAX_NODES]; /* when the last challenge in a
+											 * contest was made */
+	Heard		heard[SESSION_FORMER_COUNT];
+	int32_t		heard_count;	/* of sessions, even if there is no room */
+	uint64_t	believed_session;	/* of the cloned node, the latest */
 
 	/* Ticker. */
 	uint64_t	ticker_paused_ns;	/* real, until */
@@ -590,6 +646,7 @@ typedef struct Election
 	uint64_t	granted_by[RAFT_MAX_NODES / 64];
 	uint64_t	winner_session; /* of the term */
 	int32_t		winner;
+	int32_t		winner_body;
 	bool		released;		/* the winner has given it up */
 } Election;
 
@@ -604,7 +661,7 @@ typedef struct Mend
 
 typedef struct Read
 {
-	int32_t		host;
+	int32_t		host;			/* place */
 	uint64_t	boot;
 	uint64_t	loaded_ns;
 	uint64_t	lease_term;
@@ -615,12 +672,62 @@ typedef struct Read
 	uint32_t	next_free;
 } Read;
 
+/* A vote of a body of the node that is cloned. */
+typedef struct Cast
+{
+	uint64_t	number;			/* among all deeds */
+	uint64_t	term;
+	uint64_t	cast_ns;		/* real */
+	uint64_t	session;		/* of the candidate that counts it; 0: none */
+	int32_t		candidate;
+} Cast;
+
+/* What a body has promised to one leader of one term; itself, perhaps. */
+typedef struct Pledge
+{
+	uint64_t	term;
+	uint64_t	session;		/* the leader's */
+	int32_t		leader;
+	uint64_t	number;			/* of the longest that is counted, among all
+								 * deeds; 0: none is */
+	uint64_t	until_ns;		/* real: so long it surely holds, or the lease */
+	uint64_t	kept_until_ns;	/* so long a restart would keep to it */
+	uint64_t	sent_number[RAFT_ROUND_HISTORY];	/* by round: what was sent */
+	uint64_t	sent_until_ns[RAFT_ROUND_HISTORY];
+} Pledge;
+
+/* What one of the several servers with one id has done, in all its lives. */
+typedef struct Body
+{
+	bool		exists;
+	uint64_t	copied;			/* the original's deeds up to that it knows */
+	uint64_t	asked;			/* and all others' up to that, as it has
+								 * recovered by asking */
+	uint64_t	life_began;		/* deeds by then */
+	uint64_t	max_term;		/* ever durable */
+	uint64_t	max_term_number;	/* deeds when it grew */
+	Cast	   *casts;
+	size_t		cast_count;
+	size_t		cast_room;
+	Pledge	   *pledges;
+	size_t		pledge_count;
+	size_t		pledge_room;
+	uint64_t   *sessions;
+	size_t		session_count;
+	size_t		session_room;
+} Body;
+
+/* A node is cloned so often at most. */
+#define SIM_BODIES			16
+
 typedef struct World
 {
 	SimOptions	options;
 	uint64_t	seed;
-	int32_t		count;
-	Host	   *hosts;
+	int32_t		count;			/* of nodes */
+	int32_t		places;			/* one more if there may be a clone */
+	int32_t		present;		/* likewise, if there is one now */
+	Host	   *hosts;			/* by place */
 	uint64_t	now_ns;
 	uint64_t	event_count;
 	uint64_t	max_promise_ns; /* longest that any setting of this run makes */
@@ -637,12 +744,12 @@ typedef struct World
 	size_t		heap_count;
 	size_t		heap_room;
 	uint64_t	order;
-	uint64_t   *due_ns;			/* by host: real time of its ticker's next
+	uint64_t   *due_ns;			/* by place: real time of its ticker's next
 								 * turn; SIM_NEVER: none */
 	int32_t		next_due;		/* host with the earliest of these */
 
 	/* Network. */
-	Link	   *links;			/* [from * count + to] */
+	Link	   *links;			/* [from * places + to] */
 	Packet	   *packets;
 	uint32_t	packet_room;
 	uint32_t	packet_free;
@@ -667,6 +774,17 @@ typedef struct World
 	const char *claims_over_why;
 	bool		born;			/* some node has been READY */
 
+	/* Clones. */
+	int32_t		clone_of;		/* whose they are, or RAFT_NO_NODE */
+	int32_t		clone_number;	/* how many there have been */
+	bool		is_flooded;		/* each of two hears what is sent to both;
+								 * else whoever spoke last does */
+	int16_t    *speakers;		/* by place of a peer: the place of the one of
+								 * two that it heard last */
+	bool		clones_stay;	/* liveness: both go on */
+	Body	   *bodies;			/* of that node: the original is the first */
+	uint64_t	deeds;			/* how many they have done */
+
 	/* Findings. */
 	bool		failed;
 	char		failure[512];
@@ -675,6 +793,9 @@ typedef struct World
 	bool		tracing;
 	uint64_t	hash;
 } World;
+
+/* As in receiver.c: the pace of challenges in a contest. */
+#define SIM_CONTEST_INTERVAL_NS	(800 * SIM_MS)
 
 /* A term that nobody has come near to. */
 #define SIM_FAR_TERM		(UINT64_C(1) << 41)
@@ -765,6 +886,8 @@ extern void disk_copy(World *world, Host *host);
 extern bool disk_roll_back(World *world, Host *host);
 extern bool disk_roll_back_before(World *world, Host *host, uint64_t term,
 								  uint32_t further);
+extern bool disk_clone(World *world, const Host *original, Host *clone,
+					   bool is_snapshot, uint64_t *known);
 extern bool disk_has_keeper(const World *world, const Host *but);
 
 /* links.c */
@@ -783,13 +906,51 @@ extern void faults_mend(World *world, uint32_t index);
 extern void faults_end(World *world);
 extern void faults_lose_at_crash(World *world, Host *host);
 extern void faults_vote_durable(World *world, Host *host);
+extern uint64_t faults_draw_length(World *world);
+extern uint64_t faults_draw_down(World *world);
+extern void faults_part_clones(World *world);
+extern void faults_pause_host(World *world, Host *host, uint64_t until_ns);
 extern void faults_loss_unwritten(World *world, Host *host);
 extern void faults_message_left(World *world, Host *host,
 								const RaftMessage *message);
 extern void faults_lease_raised(World *world, Host *host, bool is_new);
 
+/* clones.c */
+extern void clones_build(World *world);
+extern bool clones_start(World *world, bool is_snapshot);
+extern void clones_stop(World *world);
+extern void clones_strike(World *world);
+extern void clones_befall(World *world, uint32_t number);
+extern void clones_vote_durable(World *world, Host *host);
+extern void clones_lease_begins(World *world, Host *host);
+extern void clones_note_start(World *world, const Host *host);
+extern void clones_note_resumed(World *world, const Host *host);
+extern Host *clones_clone(World *world);
+extern bool clones_hears(const World *world, int32_t from, int32_t place);
+
+/* bodies.c */
+extern void bodies_build(World *world);
+extern void bodies_clear(World *world);
+extern void bodies_copied(World *world, Host *clone, uint64_t known);
+extern void bodies_note_start(World *world, Host *host);
+extern void bodies_note_record(World *world, Host *host);
+extern void bodies_note_sent(World *world, Host *host,
+							 const RaftMessage *message);
+extern void bodies_note_believed(World *world, Host *host,
+								 const RaftMessage *message);
+extern void bodies_note_elected(World *world, Host *host);
+extern void bodies_note_lease(World *world, Host *host, uint64_t end_ns);
+extern void bodies_note_verdict(World *world, Host *host,
+								const RaftMessage *message, uint64_t sequence,
+								SessionVerdict verdict, bool was_contested);
+extern uint64_t bodies_foreign_term(const World *world, const Host *host);
+extern Host *bodies_host_of_session(const World *world, int32_t id,
+									uint64_t session);
+extern Host *bodies_host(const World *world, int32_t body);
+
 /* reader.c */
 extern void reader_begin(World *world);
+extern void reader_start(World *world, const Host *host);
 extern void reader_load(World *world, Host *host);
 extern void reader_answer(World *world, uint32_t index);
 
@@ -801,6 +962,8 @@ extern void ghost_state_lost(World *world, Host *host);
 extern void ghost_record_durable(World *world, Host *host);
 extern void ghost_note_message(World *world, Host *host,
 							   const RaftMessage *message);
+extern void ghost_clone(World *world, const Host *original, Host *clone,
+						bool is_snapshot);
 extern void ghost_note_last_words(World *world, Host *host);
 extern void ghost_note_start(World *world, Host *host);
 extern void ghost_note_received(World *world, Host *host,

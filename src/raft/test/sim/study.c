@@ -234,7 +234,8 @@ study_self_check(uint64_t first, uint64_t count)
 			options.clock_ppm = 400000;
 			options.liveness = 0;
 			options.faults &= ~(INT64_C(1) << FAULT_ROLL_BACK |
-								INT64_C(1) << FAULT_FORGET_STATE);
+								INT64_C(1) << FAULT_FORGET_STATE |
+								INT64_C(1) << FAULT_CLONE);
 			options.ignored = all;
 			if (pass == 0)
 				options.ignored &= ~(INT64_C(1) << 2);

@@ -62,7 +62,7 @@ end_write(World *world, Host *host)
 				(unsigned long long) host->record.term, host->record.vote,
 				raft_standing_name(host->record.standing),
 				(unsigned long long) host->record.generation);
-	trace_note(world, 2, host->id, host->record.term ^ host->record.generation << 32 ^
+	trace_note(world, 2, host->place, host->record.term ^ host->record.generation << 32 ^
 			   (uint64_t) host->record.standing << 60 ^ (uint64_t) (host->record.vote + 2) << 24);
 	ghost_record_durable(world, host);
 	if (host->record.vote >= 0 && host->record.vote != host->id &&
@@ -108,7 +108,7 @@ make_durable(World *world, Host *host)
 	if (time_ns == 0)
 		return end_write(world, host);
 	host->writing = true;
-	world_schedule(world, world->now_ns + time_ns, EVENT_DISK, host->id,
+	world_schedule(world, world->now_ns + time_ns, EVENT_DISK, host->place,
 				   ++host->write_number);
 	return false;
 }
@@ -127,7 +127,7 @@ send_messages(World *world, Host *host)
 							   COVER_CRASH_WHILE_SENDING);
 		invariants_check_message(world, host, &message);
 		ghost_note_message(world, host, &message);
-		trace_note(world, 3, host->id, message.subject_term ^
+		trace_note(world, 3, host->place, message.subject_term ^
 				   (uint64_t) message.type << 56 ^ (uint64_t) message.to << 48 ^ message.round << 20);
 		sender_send(world, host, &message);
 		faults_message_left(world, host, &message);
@@ -191,7 +191,7 @@ ticker_write_ended(World *world, Host *host)
 {
 	if (host->ticker_paused_ns > world->now_ns)
 	{
-		world_schedule(world, host->ticker_paused_ns, EVENT_DISK, host->id,
+		world_schedule(world, host->ticker_paused_ns, EVENT_DISK, host->place,
 					   host->write_number);
 		return;
 	}

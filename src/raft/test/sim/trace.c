@@ -2,7 +2,7 @@
  *
  * trace.c
  *		The run as text: a line for each thing that happens, with the real time
- *		and a column for each node.
+ *		and a column for each node.  A clone shares its node's, marked: 2'.
  *
  *-------------------------------------------------------------------------
  */
@@ -27,7 +27,9 @@ trace_print(const World *world, const Host *host, const char *format,...)
 		bool		here = host != NULL &&
 		(host->id == i || (i == columns - 1 && host->id > i));
 
-		if (here)
+		if (here && host->place != host->id)
+			printf("%2d'", host->id);
+		else if (here)
 			printf("%3d", host->id);
 		else
 			printf("  .");

@@ -204,19 +204,19 @@ pop_event(World *world)
 void
 world_due_changed(World *world, Host *host, uint64_t due_ns)
 {
-	uint64_t	former = world->due_ns[host->id];
+	uint64_t	former = world->due_ns[host->place];
 	int32_t		i;
 
-	world->due_ns[host->id] = due_ns;
-	if (host->id != world->next_due)
+	world->due_ns[host->place] = due_ns;
+	if (host->place != world->next_due)
 	{
 		if (due_ns < world->due_ns[world->next_due])
-			world->next_due = host->id;
+			world->next_due = host->place;
 		return;
 	}
 	if (due_ns <= former)
 		return;
-	for (i = 0; i < world->count; i++)
+	for (i = 0; i < world->places; i++)
 	{
 		if (world->due_ns[i] < world->due_ns[world->next_due])
 			world->next_due = i;
@@ -286,11 +286,12 @@ allocate(size_t count, size_t size)
 }
 
 static void
-build_host(World *world, Host *host, int32_t id)
+build_host(World *world, Host *host, int32_t place)
 {
 	size_t		room = (size_t) world->options.queue_room;
 
-	host->id = id;
+	host->id = host->place = host->body = place;
+	host->has_address = true;
 	host->raft = allocate(1, raft_node_size());
 	host->inbox = allocate(room, sizeof(RaftMessage));
 	host->outbox = allocate(room, sizeof(RaftMessage));
@@ -336,10 +337,11 @@ world_build(World *world, const SimOptions *options, uint64_t seed)
 	world->now_ns = SIM_S;
 	world->max_promise_ns = RAFT_MAX_PROMISE_NS;
 
-	world->hosts = allocate((size_t) world->count, sizeof(Host));
-	world->due_ns = allocate((size_t) world->count, sizeof(uint64_t));
-	world->in_core = allocate((size_t) world->count, sizeof(bool));
-	for (i = 0; i < world->count; i++)
+	clones_build(world);
+	world->hosts = allocate((size_t) world->places, sizeof(Host));
+	world->due_ns = allocate((size_t) world->places, sizeof(uint64_t));
+	world->in_core = allocate((size_t) world->places, sizeof(bool));
+	for (i = 0; i < world->places; i++)
 		world->due_ns[i] = SIM_NEVER;
 	world->election_room = 256;
 	world->elections = allocate(world->election_room, sizeof(Election));
@@ -356,6 +358,8 @@ world_build(World *world, const SimOptions *options, uint64_t seed)
 		world_schedule(world, world->now_ns + delay_ns, EVENT_START, i,
 					   (uint32_t) host->start_number);
 	}
+	if (world->places > world->count)
+		build_host(world, &world->hosts[world->count], world->count);
 	faults_begin(world);
 	reader_begin(world);
 }
@@ -366,7 +370,7 @@ world_clear(World *world)
 	int32_t		i;
 	uint32_t	m;
 
-	for (i = 0; i < world->count; i++)
+	for (i = 0; i < world->places; i++)
 	{
 		Host	   *host = &world->hosts[i];
 
@@ -388,6 +392,8 @@ world_clear(World *world)
 	free(world->mends);
 	free(world->reads);
 	free(world->heap);
+	free(world->speakers);
+	bodies_clear(world);
 	memset(world, 0, sizeof(World));
 }
 
@@ -428,7 +434,10 @@ handle_event(World *world, const Event *event)
 			break;
 		case EVENT_RESUME_RECEIVER:
 			if (host->up && is_current && host->receiver_paused_ns <= world->now_ns)
+			{
+				clones_note_resumed(world, host);
 				receiver_resume(world, host);
+			}
 			break;
 		case EVENT_EXIT_TICKER:
 			if (host->up && is_current)
@@ -442,10 +451,14 @@ handle_event(World *world, const Event *event)
 			faults_mend(world, event->index);
 			break;
 		case EVENT_READ:
-			reader_load(world, host);
+			if (host->place < world->present && event->index == (uint32_t) host->body)
+				reader_load(world, host);
 			break;
 		case EVENT_ANSWER:
 			reader_answer(world, event->index);
+			break;
+		case EVENT_CLONE:
+			clones_befall(world, event->index);
 			break;
 	}
 }
