@@ -240,4 +240,57 @@ like((screen_of($seen))[2], qr/node_id/, '... and shows what fits');
 $watch->kill_kill;
 
 $cluster->stop_all;
+
+#
+# A test that ends while a server is frozen takes it along
+#
+
+my $folder = PostgreSQL::Test::Utils::tempdir();
+append_to_file("$folder/freezes.pl", <<'END');
+use strict;
+use warnings;
+use PgLeaderCluster;
+use PostgreSQL::Test::Utils;
+
+my ($end, $file) = @ARGV;
+my $cluster = PgLeaderCluster->new(nodes => 1);
+$cluster->start_all;
+my @processes = keys %{ { $cluster->processes(0) } };
+$cluster->freeze(0);
+append_to_file($file, "@processes");
+die if $end eq 'die';
+kill $end, $$;
+$cluster->wait_for(sub { 0 }, 'the signal');
+END
+foreach my $end ('die', 'INT', 'TERM')
+{
+	local $ENV{TESTDIR} = "$folder/$end";
+	mkdir "$folder/$end";
+	my $output = '';
+	local $SIG{INT} = 'DEFAULT';
+	IPC::Run::run(
+		[
+			$^X, (map { "-I$_" } @INC),
+			"$folder/freezes.pl", $end,
+			"$folder/$end/processes"
+		],
+		'>&',
+		\$output);
+	isnt($?, 0, "$end: it fails");
+	unlike($output, qr/Bail out/, "$end: but the server has ended");
+	my @processes = split ' ', slurp_file("$folder/$end/processes");
+	cmp_ok(scalar @processes, '>', 5, "$end: there was one");
+	is(join(' ', grep { (process_state($_) // 'Z') ne 'Z' } @processes),
+		'', "$end: no process is left");
+}
 done_testing();
+
+# The letter that ps shows; undef if there is no such process.
+sub process_state
+{
+	my ($pid) = @_;
+
+	open my $file, '<', "/proc/$pid/stat" or return undef;
+	my $stat = readline($file) // '';
+	return $stat =~ /\) (\S) / ? $1 : undef;
+}

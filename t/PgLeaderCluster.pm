@@ -53,6 +53,36 @@ my %default_settings = (
 
 my $clusters = 0;
 
+# Whatever ends a test, PostgreSQL::Test::Cluster's END block ends the servers;
+# but not one whose processes stand still.  They go on before, as this block is
+# the first to run.
+my $test = $$;
+my @nodes;
+
+END
+{
+	my $status = $?;
+	kill 'CONT', map { _processes_in($_) }
+	  grep { -d $_ } map { $_->data_dir } @nodes
+	  if $$ == $test;
+	$? = $status;
+}
+
+foreach my $signal (qw(HUP INT TERM))
+{
+	next if ($SIG{$signal} // '') eq 'IGNORE';
+	$SIG{$signal} = sub {
+		if ($$ != $test)
+		{
+			$SIG{$signal} = 'DEFAULT';
+			kill $signal, $$;
+			return;
+		}
+		print STDERR "ended by SIG$signal\n";
+		exit 1;
+	};
+}
+
 =head1 SETTING UP
 
 =over
@@ -145,6 +175,7 @@ sub _make_node
 		system_or_bail('cp', '-a', $node->data_dir, $self->{template});
 	}
 
+	push @nodes, $node;
 	$self->{nodes}[$id] = $node;
 	$self->configure($id);
 	return;
@@ -213,6 +244,7 @@ sub adopt
 	my ($self, $id, $node) = @_;
 
 	die "node $id runs" if $self->{running}{$id};
+	push @nodes, $node;
 	$self->{nodes}[$id]    = $node;
 	$self->{sessions}[$id] = undef;
 	return;

@@ -74,9 +74,13 @@ works_in_copy()
 	esac
 }
 
+# Processes that a test has stopped go on, as only these can end.
 stop_servers()
 {
-	local pidfile pid tenths
+	local pidfile pid tenths process
+	for process in /proc/[0-9]*; do
+		! works_in_copy "${process#/proc/}" || kill -CONT "${process#/proc/}" || true
+	done
 	find "$copy" -name postmaster.pid |
 		while read -r pidfile; do
 			pid=$(head -1 "$pidfile" 2>/dev/null) || continue
