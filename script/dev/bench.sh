@@ -7,9 +7,7 @@ set -euo pipefail
 . "$(dirname "$0")/environment.sh"
 
 rounds=${1:-20}
-case $rounds in
-	*[!0-9]* | 0) die "\"$rounds\" is no number of rounds" ;;
-esac
+check_count "$rounds" rounds
 shift || true
 
 names=("$@")

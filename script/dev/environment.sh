@@ -27,6 +27,14 @@ die()
 	exit 1
 }
 
+# check_count VALUE WHAT
+check_count()
+{
+	case $1 in
+		'' | *[!0-9]* | 0) die "\"$1\" is no number of $2" ;;
+	esac
+}
+
 # The files of the tree, without what is built.
 tree_files()
 {

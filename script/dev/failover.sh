@@ -13,9 +13,7 @@ set -euo pipefail
 . "$(dirname "$0")/environment.sh"
 
 kills=${1:-50}
-case $kills in
-	'' | *[!0-9]* | 0) die "\"$kills\" is no number of kills" ;;
-esac
+check_count "$kills" kills
 
 what=${2:-postmaster}
 case $what in

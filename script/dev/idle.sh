@@ -8,9 +8,7 @@ set -euo pipefail
 . "$(dirname "$0")/environment.sh"
 
 seconds=${1:-60}
-case $seconds in
-	'' | *[!0-9]* | 0) die "\"$seconds\" is no number of seconds" ;;
-esac
+check_count "$seconds" seconds
 
 use_temporary_installation
 
