@@ -46,8 +46,16 @@ like(
 like($output, qr/^faults: \d+ /m, 'what was done is told');
 like(
 	$output,
-	qr/^healed \d+ times.* median \d+\.\d+ s, at most \d+\.\d+ s$/m,
-	'and how long it took to have a leader again');
+	qr/^healed \d+ times; until all .*: median \d+\.\d+ s, at most \d+\.\d+ s$/m,
+	'and how long it took to follow a leader again');
+like(
+	$output,
+	qr/^of these, (?:0 while .*: -|[1-9]\d* while .*: median \d.* s)$/m,
+	'and to have one, where there was none');
+like(
+	$output,
+	qr/^elections: \d+, terms \d+ to \d+$/m,
+	'and how many elections there were');
 like(
 	$output,
 	qr/^while a majority heard each other, nobody led for \d+\.\d+ s/m,

@@ -26,6 +26,9 @@ srand $seed;
 my @names = ('L', map { "F$_" } 1 .. $count - 1);
 my (%down, %paused, %unplugged, %cut);
 
+# Who they are, for the report alone: ids by names.
+my %node;
+
 # --- ctl.sh -------------------------------------------------------------------
 
 my $ctl = open2(my $answers, my $commands, dirname(__FILE__) . '/ctl.sh');
@@ -51,7 +54,7 @@ sub carry_out
 
 my $sampler;
 my $began = PgLeaderSampler::now();
-my (%done, @whole, @healed, @failures);
+my (%done, @whole, @healings, @failures);
 
 sub fail
 {
@@ -67,24 +70,23 @@ sub at
 	return sprintf '%8.3f', PgLeaderSampler::now() - $began;
 }
 
-# The greatest number of nodes that run and hear each other, every pair of them.
-sub greatest_clique
+# Every majority, as small as one can be, whose nodes run and all hear each other:
+# their ids with blanks between.
+sub whole_majorities
 {
-	my @up = grep { !$down{$_} && !$paused{$_} && !$unplugged{$_} } @names;
-	my $greatest = 0;
+	my ($chosen, @left) = @_;
+	my @found;
 
-	foreach my $set (0 .. 2**@up - 1)
+	return join ' ', sort { $a <=> $b } map { $node{$_} } @$chosen
+	  if @$chosen == $majority;
+	while (@left + @$chosen >= $majority)
 	{
-		my @members = map { $up[$_] } grep { $set & 2**$_ } 0 .. $#up;
-		next if @members <= $greatest;
-		next
-		  if grep {
-			my $one = $_;
-			grep { $cut{"$one $_"} } @members
-		  } @members;
-		$greatest = @members;
+		my $one = shift @left;
+		push @found,
+		  whole_majorities([ @$chosen, $one ],
+			grep { !$cut{"$one $_"} && !$cut{"$_ $one"} } @left);
 	}
-	return $greatest;
+	return @found;
 }
 
 # --- faults -------------------------------------------------------------------
@@ -152,7 +154,7 @@ my %faults = (
 	'kill of several' => sub {
 		my @up = grep { !$down{$_} } @names;
 		return unless @up > 1;
-		my @nodes = (shuffle @up)[ 0 .. int rand @up ];
+		my @nodes = (shuffle @up)[ 0 .. 1 + int rand $#up ];
 		$down{$_} = 1 foreach @nodes;
 		delete @paused{@nodes};
 		return "kill @nodes";
@@ -193,32 +195,53 @@ sub strike
 	return;
 }
 
-# While a majority hears each other, somebody should lead: notes from when on
-# that was so.
-my $whole_since;
+# While a majority hears each other, somebody should lead: notes from when to
+# when that was so, for each of them.
+my %whole_since;
 
 sub note_whole
 {
-	my $now = PgLeaderSampler::now();
-	push @whole, [ $whole_since, $now ] if defined $whole_since;
-	$whole_since = greatest_clique() >= $majority ? $now : undef;
+	my $now   = PgLeaderSampler::now();
+	my @up    = grep { !$down{$_} && !$paused{$_} && !$unplugged{$_} } @names;
+	my %whole = map  { $_ => 1 } whole_majorities([], @up);
+
+	foreach my $majority (grep { !$whole{$_} } keys %whole_since)
+	{
+		push @whole, [ delete $whole_since{$majority}, $now ];
+	}
+	$whole_since{$_} //= $now foreach keys %whole;
 	return;
+}
+
+# Waits for a leader whom all follow, and gives the nodes their names.
+sub call_names
+{
+	my ($leader, $names) = carry_out("wait leader ALL within $bound", 'mark');
+
+	my ($first, $others) =
+	  $names =~ /^L is node (\d+), .*; F1, F2, \.\.\. are ([\d ]+)$/
+	  or fail("ctl.sh has said \"$names\"");
+	@node{@names} = ($first, split ' ', $others);
+	return $leader;
 }
 
 sub heal
 {
-	my @lines = 'flush';
-	my @again = grep { $paused{$_} } @names;
+	my $healing = { began => PgLeaderSampler::now() };
+	my @lines   = 'flush';
+	my @again   = grep { $paused{$_} } @names;
 	push @lines, "resume @again" if @again;
-	@again = grep { $down{$_} } @names;
-	push @lines, "start @again" if @again;
-
 	carry_out(@lines);
-	%down = %paused = %unplugged = %cut = ();
+	%paused = %unplugged = %cut = ();
 	note_whole();
-	push @healed, PgLeaderSampler::now();
-	my ($leader) = carry_out("wait leader ALL within $bound", 'mark');
-	print at(), "  healed: $leader\n";
+
+	@again = grep { $down{$_} } @names;
+	carry_out("start @again") if @again;
+	%down = ();
+	note_whole();
+	print at(), '  healed: ', call_names(), "\n";
+	$healing->{followed} = PgLeaderSampler::now();
+	push @healings, $healing;
 	return;
 }
 
@@ -233,58 +256,123 @@ sub seen_leading
 	  grep { defined $_->{token} } @samples;
 }
 
-# The longest time in such a stretch in which nobody was seen to lead.
+# From when to when nobody was seen to lead, from one instant to another.
+sub gaps
+{
+	my ($from, $to, @leading) = @_;
+	my @gaps;
+
+	foreach my $sample (@leading)
+	{
+		push @gaps, [ $from, $sample->{before} ] if $sample->{before} > $from;
+		$from = $sample->{after} if $sample->{after} > $from;
+	}
+	push @gaps, [ $from, $to ];
+	return @gaps;
+}
+
+# The longest time of such a gap within one of the stretches.
 sub longest_gap
 {
-	my ($stretches, @leading) = @_;
+	my ($stretches, @gaps) = @_;
 	my $longest = 0;
 
+	@gaps = sort { $b->[1] - $b->[0] <=> $a->[1] - $a->[0] } @gaps;
 	foreach my $stretch (@$stretches)
 	{
-		my ($from, $to) = @$stretch;
-		my $last = $from;
-		foreach my $sample (@leading)
+		foreach my $gap (@gaps)
 		{
-			next if $sample->{after} < $from;
-			last if $sample->{before} > $to;
-			$longest = max($longest, $sample->{before} - $last);
-			$last    = max($last,    $sample->{after});
+			last if $gap->[1] - $gap->[0] <= $longest;
+			$longest = max($longest,
+				min($gap->[1], $stretch->[1]) -
+				  max($gap->[0], $stretch->[0]));
 		}
-		$longest = max($longest, $to - $last);
 	}
 	return $longest;
+}
+
+# Notes for each healing when a majority was there to elect a leader, that is
+# when so many nodes answered; and when the first after that was seen to lead,
+# if nobody did at that time.
+sub judge_healings
+{
+	my ($leading, @samples) = @_;
+	my %answers;
+	my @coming = @healings;
+	my @queue  = sort { $a->{after} <=> $b->{after} } @samples;
+
+	foreach my $healing (@healings)
+	{
+		while (@queue && $queue[0]{after} <= $healing->{began})
+		{
+			my $sample = shift @queue;
+			$answers{ $sample->{node} } = !$sample->{down};
+		}
+		$healing->{majority} = $healing->{began};
+		while (@queue && $majority > grep { $_ } values %answers)
+		{
+			my $sample = shift @queue;
+			$answers{ $sample->{node} } = !$sample->{down};
+			$healing->{majority} = $sample->{after};
+		}
+	}
+
+	my $last;
+	foreach my $sample (@$leading)
+	{
+		while (@coming && $sample->{after} > $coming[0]{majority})
+		{
+			my $healing = shift @coming;
+			$healing->{led} = $sample->{before}
+			  unless defined $last && $last->{token} == $sample->{token};
+		}
+		$last = $sample;
+	}
+	return;
+}
+
+sub describe_times
+{
+	my @times = sort { $a <=> $b } map { max(0, $_) } @_;
+	return sprintf 'median %.3f s, at most %.3f s', $times[ @times / 2 ],
+	  $times[-1];
 }
 
 sub report
 {
 	my @samples = $sampler ? $sampler->stop  : ();
 	my $rates   = $sampler ? $sampler->rates : {};
+	my $end     = PgLeaderSampler::now();
 	my @leading = seen_leading(@samples);
 	my %terms   = map { $_->{token} => 1 } @leading;
-	my @times;
 
 	push @failures, PgLeaderSampler::violations(@samples);
-	foreach my $healed (@healed)
-	{
-		my ($first) = grep { $_->{after} >= $healed } @leading;
-		push @times, max(0, $first->{before} - $healed) if $first;
-	}
-	@times = sort { $a <=> $b } @times;
+	push @whole,    map { [ $_, $end ] } values %whole_since;
+	judge_healings(\@leading, @samples);
 
 	print "\n";
-	printf "seed %d, %d nodes, %.0f s\n", $seed, $count,
-	  PgLeaderSampler::now() - $began;
+	printf "seed %d, %d nodes, %.0f s\n", $seed, $count, $end - $began;
 	print 'faults: ',
 	  join(', ', map { "$done{$_} $_" } sort keys %done) || 'none', "\n";
-	printf "healed %d times; then, until somebody led: median %.3f s,"
-	  . " at most %.3f s\n", scalar @times, $times[ @times / 2 ], $times[-1]
-	  if @times;
-	printf "leaders: %d, in terms %s to %s\n", scalar keys %terms,
+	printf "elections: %d, terms %s to %s\n", keys(%terms) - 1,
 	  min(keys %terms), max(keys %terms)
 	  if %terms;
+	if (@healings)
+	{
+		my @without = grep { defined $_->{led} } @healings;
+		printf "healed %d times; until all ran and followed one leader: %s\n",
+		  scalar @healings,
+		  describe_times(map { $_->{followed} - $_->{majority} } @healings);
+		printf
+		  "of these, %d while nobody led; until somebody did: %s\n",
+		  scalar @without,
+		  @without
+		  ? describe_times(map { $_->{led} - $_->{majority} } @without)
+		  : '-';
+	}
 	printf
 	  "while a majority heard each other, nobody led for %.3f s at most\n",
-	  longest_gap(\@whole, @leading);
+	  longest_gap(\@whole, gaps($began, $end, @leading));
 	printf "samples: %d, from %.0f to %.0f a second of a node\n",
 	  sum(map { $_->{count} } values %$rates),
 	  min(map { $_->{per_second} } values %$rates),
@@ -299,13 +387,18 @@ sub report
 
 # --- what happens -------------------------------------------------------------
 
-$SIG{$_} = sub { exit 1 }
+$SIG{$_} = sub {
+	print STDERR 'nemesis.sh: interrupted; the stand stays as it is, until',
+	  " ctl.sh -c 'flush; resume ALL; start'\n";
+	exit 1;
+  }
   foreach 'INT', 'TERM', 'HUP';
 $SIG{PIPE} = 'IGNORE';
 
 print "seed $seed\n";
 carry_out('flush');
-carry_out('start', "wait leader ALL within $bound", 'mark');
+carry_out('start');
+call_names();
 $PgLeaderSampler::pause   = 0.005;
 $PgLeaderSampler::timeout = 2;
 $sampler                  = PgLeaderSampler->start(
@@ -331,7 +424,6 @@ while (PgLeaderSampler::now() - $began < $seconds)
 	note_whole();
 	heal();
 }
-note_whole();
 report();
 close $commands;
 waitpid $ctl, 0;
