@@ -82,8 +82,8 @@ check_secret()
 	cat >&2 <<-END_OF_TEXT
 		nodelaunch.sh: secret file "$PGLD_SECRET_FILE" does not exist
 		Every host of the cluster needs the same one.  Make it once:
-		    install -D -m 0600 -o $server_user /dev/null $PGLD_SECRET_FILE
-		    head -c 32 /dev/urandom | base64 > $PGLD_SECRET_FILE
+		    install -D -m 0600 -o $server_user /dev/null $(printf '%q' "$PGLD_SECRET_FILE")
+		    head -c 32 /dev/urandom | base64 > $(printf '%q' "$PGLD_SECRET_FILE")
 		and copy it, to the same place with the same owner and mode, to: ${others[*]}
 	END_OF_TEXT
 	exit 1
@@ -129,9 +129,10 @@ settings()
 # write_file FILE: standard input, as the server's user, all of it or nothing.
 write_file()
 {
+	local error
 	# shellcheck disable=SC2016 # for the inner shell
-	"${as_server_user[@]}" bash -c 'umask 077 && cat >"$1.new" && mv "$1.new" "$1"' - "$1" ||
-		die "could not write file \"$1\""
+	error=$("${as_server_user[@]}" bash -c 'umask 077 && cat >"$1.new" && mv "$1.new" "$1"' - "$1" 2>&1) ||
+		die "could not write file \"$1\": $(reason "$error")"
 }
 
 # The last line of a file of ours is the checksum of all before it.
@@ -214,7 +215,8 @@ start_server()
 	}
 }
 
-# A standby has what it needs from its primary.
+# The watcher may do what pg_leaderctl needs to look, which is less than a member
+# of pg_monitor may.  A standby has what it needs from its primary.
 finish_first_start()
 {
 	[ -f "$data/pg_leader.first_start" ] || return 0
@@ -226,6 +228,8 @@ finish_first_start()
 			\if :missing
 			CREATE ROLE $watch_role LOGIN PASSWORD '$(watch_password)';
 			\endif
+			GRANT EXECUTE ON FUNCTION pg_leader_get_status(), pg_leader_get_peers(), pg_leader_get_history() TO $watch_role;
+			GRANT SELECT ON pg_leader_status, pg_leader_peers, pg_leader_history TO $watch_role;
 		END_OF_SQL
 	fi
 	rm -f "$data/pg_leader.first_start"
@@ -239,6 +243,7 @@ fi
 read_config
 find_programs
 find_server_user
+need perl perl-base
 
 id=${1-}
 [ -n "$id" ] || find_node
@@ -261,12 +266,11 @@ fi
 check_secret
 cd /
 
-make_parent_directory
+make_common_files
 make_private_directory "$(socket_directory "$id")"
 exec 9<"$(socket_directory "$id")"
 flock -n 9 || die "node $id is being started by somebody else"
 make_private_directory "$state"
-make_secret
 make_private_file "$log"
 [ "$ENABLE_LOG" = off ] || make_private_file "$(algorithm_log "$id")"
 
@@ -279,7 +283,7 @@ finish_first_start
 
 cat <<END
 node $id runs on $address, process $(postmaster_pid "$id")
-    connect:  psql -h $(socket_directory "$id") -p ${server_port[id]} -U postgres
+    connect:  psql -h $(printf '%q' "$(socket_directory "$id")") -p ${server_port[id]} -U postgres
     log:      $log
-    stop:     ${as_server_user[0]:+runuser -u $server_user -- }$(command -v pg_ctl) -D $data stop
+    stop:     ${as_server_user[0]:+runuser -u $server_user -- }$(command -v pg_ctl) -D $(printf '%q' "$data") stop
 END

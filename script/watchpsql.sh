@@ -41,6 +41,7 @@ short_reason()
 	text=${text##*ERROR:  }
 	case $text in
 		'No such file or directory' | 'Connection refused') text="it does not run ($text)" ;;
+		'fe_sendauth: no password supplied') text="no password: neither $PGLD_SECRET_FILE can be read nor PGPASSWORD is set" ;;
 		'') text="it does not answer" ;;
 	esac
 	echo "$text"

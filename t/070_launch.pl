@@ -14,10 +14,10 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(clock_gettime CLOCK_MONOTONIC);
 
-my $scripts = "$FindBin::RealBin/../script";
-my $folder  = PostgreSQL::Test::Utils::tempdir_short();
-my $prefix  = "$folder/db/node";
-my %watchers;
+my $scripts      = "$FindBin::RealBin/../script";
+my $folder       = PostgreSQL::Test::Utils::tempdir_short();
+my $prefix       = "$folder/a place/node";
+my $shell_prefix = $prefix =~ s/ /\\ /r;
 
 delete $ENV{$_} foreach grep { /^PG(?!_CONFIG)/ } keys %ENV;
 $ENV{PGLD_CONFIG} = "$folder/config";
@@ -172,6 +172,22 @@ foreach my $mistake (
 		'"127.0.0:7400" for node 0'
 	],
 	[
+		'an address of no host',
+		{ N_NODES => 1, IPv4_CLUSTER => '0.0.0.0:7400' },
+		'"0.0.0.0" for node 0.*not the address of one host'
+	],
+	[
+		'an address of many',
+		{ N_NODES => 1, IPv4_CLUSTER => '224.0.0.1:7400' },
+		'"224.0.0.1" for node 0.*not the address of one host'
+	],
+	[
+		'a network of many',
+		{ NETWORK => '224.0.0' },
+		'NETWORK is "224.0.0".*no network of hosts'
+	],
+	[ 'this host', { NETWORK => '127.0.0' }, 'NETWORK is "127.0.0"' ],
+	[
 		'an address twice',
 		{ N_NODES => 2, IPv4_CLUSTER => '"127.0.0.1:7400,127.0.0.1:7400"' },
 		'127.0.0.1:7400 twice'
@@ -194,6 +210,21 @@ foreach my $mistake (
 		'a path that is too long',
 		{ PGLD_DB_PATHNAME_PREFIX => '/' . 'x' x 90 },
 		'PGLD_DB_PATHNAME_PREFIX is too long'
+	],
+	[
+		'a place that cannot be made',
+		{ PGLD_DB_PATHNAME_PREFIX => '/proc/here/node' },
+		'could not make directory "/proc/here": No such file'
+	],
+	[
+		'a place that is a file',
+		{ PGLD_DB_PATHNAME_PREFIX => "'$folder/config/node'" },
+		'is not a directory'
+	],
+	[
+		'a secret without a place',
+		{ PGLD_SECRET_FILE => "'$folder/none/secret'" },
+		'could not make secret file ".*secret": there is no directory'
 	],
 	[
 		'a bridge with the name of an interface',
@@ -243,9 +274,9 @@ my ($status, $output, $errors) = run_script(@launch);
 is($status, 1, 'a cluster of several hosts has no secret of one of them');
 like(
 	$errors,
-	qr/secret file "\Q$prefix\E.secret" does not exist\n.*urandom.*copy it.*: 192\.0\.2\.1\n/s,
+	qr/secret file "\Q$prefix\E.secret" does not exist\n.*urandom.* > \Q$shell_prefix\E\.secret\n.*copy it.*: 192\.0\.2\.1\n/s,
 	'and what to copy where is said');
-ok(!-e "$folder/db", 'mistakes have left nothing behind');
+ok(!-e "$folder/a place", 'mistakes have left nothing behind');
 
 #
 # First start
@@ -258,8 +289,8 @@ foreach my $id (0 .. 2)
 	is($status, 0, "node $id starts");
 	like(
 		$output,
-		qr/\Anode $id runs on 127.0.0.1.*psql -h \Q$prefix$id\E.socket -p ${\($server_port + $id)} .*pg_ctl -D \Q$prefix$id\E stop\n\z/s,
-		"node $id: what to do with it is said");
+		qr/\Anode $id runs on 127.0.0.1.*psql -h \Q$shell_prefix$id\E.socket -p ${\($server_port + $id)} .*pg_ctl -D \Q$shell_prefix$id\E stop\n\z/s,
+		"node $id: what to do with it is said, as a shell takes it");
 }
 like(value(0, q{SELECT pg_leader_wait('60 s')}),
 	qr/^[012]$/, 'they elect a leader');
@@ -328,31 +359,71 @@ isnt(value(1, 'SHOW pg_leader.initial_state'),
 stop_watching($one);
 stop_watching($all);
 
+# By TCP: pg_leaderctl and the watcher's role.
 {
 	open my $sum, '-|',
-	  "printf '%s\\n' leader_watch | cat - $prefix.secret | sha256sum"
+	  "printf '%s\\n' leader_watch | cat - '$prefix.secret' | sha256sum"
 	  or die $!;
 	local $ENV{PGPASSWORD} = <$sum> =~ s/ .*//sr;
-	my @psql =
-	  ('psql', '-wXAtq', '-h', '127.0.0.1', '-p', $server_port, 'postgres');
-	my ($said, $why) = ('', '');
-	ok( IPC::Run::run(
-			[
-				@psql,          '-U',
-				'leader_watch', '-c',
-				'SELECT pg_leader_node_id()'
-			],
-			'>',
-			\$said),
-		'the watcher gets in by TCP');
-	ok( !IPC::Run::run(
-			[ @psql, '-U', 'leader_watch', '-c', 'TABLE pg_authid' ],
-			'2>', \$why),
-		'and may do nothing else');
-	ok( !IPC::Run::run(
-			[ @psql, '-U', 'postgres', '-c', 'SELECT 1' ],
-			'2>', \$why),
+	my $ports  = join ',', map { $server_port + $_ } 0 .. 2;
+	my $server = 'host=127.0.0.1 dbname=postgres';
+	my $all    = "$server user=leader_watch"
+	  . " host=127.0.0.1,127.0.0.1,127.0.0.1 port=$ports";
+
+	sub by_tcp
+	{
+		my (@command) = @_;
+		my ($output, $errors) = ('', '');
+		IPC::Run::run([@command], '<', \undef, '>', \$output, '2>', \$errors);
+		note "@command[0, 1]\n$output$errors";
+		return ($? >> 8, $output, $errors);
+	}
+
+	foreach my $command ('status', 'peers', 'history', 'leader')
+	{
+		is((by_tcp('pg_leaderctl', $command, $all))[0],
+			0, "the watcher may ask for pg_leaderctl $command");
+	}
+	my $watched = '';
+	my $watch =
+	  IPC::Run::start([ 'pg_leaderctl', 'status', '--watch=0.1', $all ],
+		'<', \undef, '>', \$watched);
+	ok( wait_for(
+			sub {
+				$watch->pump_nb;
+				return 2 <= (() = $watched =~ /Of 3 servers, 3 agree/g);
+			},
+			'two looks'),
+		'and look again and again');
+	$watch->kill_kill;
+
+	foreach my $forbidden (
+		'TABLE pg_authid',
+		'SELECT pg_leader_step_down()',
+		'SELECT pg_leader_stat_reset()')
+	{
+		my ($status, undef, $errors) =
+		  by_tcp('psql', '-wXAtqc', $forbidden,
+			"$server user=leader_watch port=$server_port");
+		is($status, 1, "but not: $forbidden");
+		like($errors, qr/permission denied/, 'and is told so');
+	}
+	like(
+		(   by_tcp(
+				'psql',     '-wXAtqc',
+				'SELECT 1', "$server user=postgres port=$server_port"))[2],
+		qr/authentication failed|no pg_hba\.conf entry/,
 		'nobody else gets in');
+}
+{
+	my $secret = "$prefix.secret";
+	rename $secret, "$secret.away" or die $!;
+	my $stranger = start_watching(1);
+	ok( wait_for_output(
+			$stranger, qr/waiting for node 1: no password: neither/),
+		'who cannot read the secret is told what is missing');
+	stop_watching($stranger);
+	rename "$secret.away", $secret or die $!;
 }
 
 #
@@ -394,10 +465,10 @@ append_to_file("${prefix}0/somebody", "was here\n");
 is_refused('a directory with something else in it',
 	'neither a data directory nor empty', @launch);
 unlink "${prefix}0/somebody";
-chmod 0777, "$folder/db";
+chmod 0777, "$folder/a place";
 is_refused('a place that others can change',
 	'can be changed by others', @launch);
-chmod 0755, "$folder/db";
+chmod 0755, "$folder/a place";
 
 #
 # Programs
@@ -420,7 +491,11 @@ chomp(my $with_postgres = `sh -c 'command -v postgres'`);
 	chmod 0755, "$tools/my_config";
 
 	local $ENV{PATH}      = $tools;
-	local $ENV{PG_CONFIG} = 'none_config';
+	local $ENV{PG_CONFIG} = 'my_config';
+	rename "$tools/perl", "$tools/hidden" or die $!;
+	is_refused('no perl', 'perl is missing; .* package perl-base', @launch);
+	rename "$tools/hidden", "$tools/perl" or die $!;
+	$ENV{PG_CONFIG} = 'none_config';
 	is_refused('no programs', 'neither PATH nor "none_config" leads to',
 		@launch);
 	$ENV{PG_CONFIG} = 'my_config';

@@ -15,6 +15,20 @@ die()
 	exit 1
 }
 
+# need PROGRAM PACKAGE
+need()
+{
+	command -v "$1" >/dev/null || die "$1 is missing; Debian has it in the package $2"
+}
+
+# reason OUTPUT: what the last line says that a program ended with, without its
+# name and what it was to do.
+reason()
+{
+	local line=${1##*$'\n'}
+	echo "${line##*: }"
+}
+
 # What read_config finds out: the file that it reads, and by node id.
 config_file=
 node_address=() election_port=() server_port=()
@@ -129,12 +143,22 @@ is_ipv4()
 	[ "$(IFS=. && echo "${numbers[*]}")" = "$1" ]
 }
 
+# is_unicast TEXT: whether a host may have an address that begins so; not so
+# this network (0), multicast and what lies above (224 to 255).
+is_unicast()
+{
+	((${1%%.*} >= 1 && ${1%%.*} <= 223))
+}
+
 check_cluster()
 {
 	local entries entry id address port seen=' '
 
 	is_ipv4 "$NETWORK" 3 ||
 		die "$config_file: NETWORK is \"$NETWORK\", but has to be the first three numbers of an IPv4 network"
+	if ! is_unicast "$NETWORK" || [ "${NETWORK%%.*}" -eq 127 ]; then
+		die "$config_file: NETWORK is \"$NETWORK\", but no network of hosts begins so"
+	fi
 
 	if [ -z "$IPv4_CLUSTER" ]; then
 		for ((id = 0; id < N_NODES; id++)); do
@@ -155,6 +179,8 @@ check_cluster()
 		if [[ $entry != *:* ]] || ! is_ipv4 "$address" 4; then
 			die "$config_file: IPv4_CLUSTER has \"$entry\" for node $id, but has to have an IPv4 address and a port, such as $NETWORK.$((10 + id)):7400"
 		fi
+		is_unicast "$address" ||
+			die "$config_file: IPv4_CLUSTER has \"$address\" for node $id, but that is not the address of one host"
 		if [[ ! $port =~ ^[1-9][0-9]{0,4}$ ]] || ((port < lowest_user_port || port > highest_user_port)); then
 			die "$config_file: IPv4_CLUSTER has port \"$port\" for node $id, but ports go from $lowest_user_port to $highest_user_port"
 		fi

@@ -49,7 +49,7 @@ find_server_user()
 	fi
 	id "$server_user" >/dev/null 2>&1 || die "$config_file: PGLD_USER is \"$server_user\", but there is no such user"
 	[ "$(id -u "$server_user")" -ne 0 ] || die "$config_file: PGLD_USER is \"$server_user\", but PostgreSQL never runs as root"
-	command -v setpriv >/dev/null || die "setpriv is missing; Debian has it in the package util-linux"
+	need setpriv util-linux
 	as_server_user=(setpriv "--reuid=$server_user" "--regid=$(id -g "$server_user")" --init-groups)
 }
 
@@ -57,11 +57,12 @@ find_server_user()
 # nobody else can change.
 make_parent_directory()
 {
-	local parent owner mode
+	local parent owner mode error
 	parent=$(dirname "$PGLD_DB_PATHNAME_PREFIX"x)
 
 	if [ ! -e "$parent" ]; then
-		(umask 022 && mkdir -p "$parent") || die "could not make directory \"$parent\""
+		error=$( (umask 022 && mkdir -p "$parent") 2>&1) ||
+			die "could not make directory \"$parent\": $(reason "$error")"
 		chown "$server_user:" "$parent"
 	fi
 	[ -d "$parent" ] || die "\"$parent\" is not a directory; $config_file has it in PGLD_DB_PATHNAME_PREFIX"
@@ -78,16 +79,18 @@ make_parent_directory()
 # make_private_directory DIRECTORY: for the server's user alone.
 make_private_directory()
 {
+	local error
 	[ -d "$1" ] && return 0
-	mkdir -m 0700 "$1" || die "could not make directory \"$1\""
+	error=$(mkdir -m 0700 "$1" 2>&1) || die "could not make directory \"$1\": $(reason "$error")"
 	chown "$server_user:" "$1"
 }
 
 # make_private_file FILE: an empty one, unless it is there.
 make_private_file()
 {
+	local error
 	[ -e "$1" ] && return 0
-	(umask 077 && : >"$1") || die "could not make file \"$1\""
+	error=$( (umask 077 && : >"$1") 2>&1) || die "could not make file \"$1\": $(reason "$error")"
 	chown "$server_user:" "$1"
 }
 
@@ -96,12 +99,25 @@ make_secret()
 {
 	local new
 	[ -e "$PGLD_SECRET_FILE" ] && return 0
-	new=$(mktemp "$PGLD_SECRET_FILE.XXXXXX") || die "could not make secret file \"$PGLD_SECRET_FILE\""
+	new=$(mktemp "$PGLD_SECRET_FILE.XXXXXX" 2>&1) ||
+		die "could not make secret file \"$PGLD_SECRET_FILE\": $(reason "$new")"
 	head -c 32 /dev/urandom | base64 >"$new"
 	chown "$server_user:" "$new"
 	ln "$new" "$PGLD_SECRET_FILE" 2>/dev/null || [ -e "$PGLD_SECRET_FILE" ] ||
 		die "could not make secret file \"$PGLD_SECRET_FILE\""
 	rm -f "$new"
+}
+
+# What all nodes have in common.  A secret that has no place is found out before
+# anything is made.
+make_common_files()
+{
+	local folder
+	folder=$(dirname "$PGLD_SECRET_FILE")
+	[ -d "$folder" ] || [ "$folder" = "$(dirname "$PGLD_DB_PATHNAME_PREFIX"x)" ] ||
+		die "could not make secret file \"$PGLD_SECRET_FILE\": there is no directory \"$folder\""
+	make_parent_directory
+	make_secret
 }
 
 # The watcher's password follows from the secret: who may read that may watch.
