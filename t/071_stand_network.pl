@@ -13,6 +13,7 @@ plan skip_all => PgLeaderStand::reason_to_skip()
   if PgLeaderStand::reason_to_skip();
 
 my $stand = PgLeaderStand->new(nodes => 3);
+chomp(my $nft = `sh -c 'command -v nft'`);
 my ($status, $output, $errors);
 
 # One line says why, and nothing was made.
@@ -55,7 +56,8 @@ $stand->refuses('status', 'no stand yet', 'make it with .*net_init.sh');
 ($status, $output) = $stand->net_init('--down');
 is($status, 0, 'there is nothing to take down');
 like($output, qr/There is no test stand/, 'and that is said');
-is(($stand->net_init('up'))[0], 2, 'no such argument');
+is(($stand->net_init(@$_))[0], 2, "not with \"@$_\"")
+  foreach ['up'], [ '--down', 'now' ];
 
 $stand->configure(IPv4_CLUSTER =>
 	  '192.168.10.10:7400, 192.168.11.11:7400, 192.168.10.12:7400');
@@ -86,26 +88,33 @@ system 'ebtables -N pgldbr';
 is_refused('a name that a chain has', 'chain "pgldbr" already');
 system 'ebtables -X pgldbr';
 
-with_program(
-	'ebtables',
-	q{[ "$1" != -V ] || { echo 'ebtables v2.0.11 (legacy)'; exit; };
-		echo "The kernel doesn't support the ebtables 'filter' table." >&2; exit 255},
-	sub {
-		is_refused('ebtables of the older kind',
-			q{The kernel doesn't.*Debian has it in the package iptables});
-	});
-with_program(
-	'ebtables',
-	q{[ "$1" != -V ] || { echo 'ebtables 1.8.9 (nf_tables)'; exit; };
-		echo 'Could not fetch rule set generation id' >&2; exit 4},
-	sub {
-		is_refused('ebtables of the newer kind',
-			q{Could not fetch.*Debian has it in the package ebtables});
-	});
+foreach my $kind (
+	[
+		'older',
+		'v2.0.11 (legacy)',
+		"The kernel doesn't support the ebtables 'filter' table.", 'iptables'
+	],
+	[
+		'newer',                                  '1.8.9 (nf_tables)',
+		'Could not fetch rule set generation id', 'ebtables'
+	])
+{
+	my ($name, $version, $error, $package) = @$kind;
+	with_program(
+		'ebtables',
+		qq{[ "\$1" = -V ] && echo "ebtables $version" && exit
+			echo "$error" >&2; exit 4},
+		sub {
+			is_refused("ebtables of the $name kind",
+				"\Q$error\E.*Debian has it in the package $package");
+		});
+}
 with_program(
 	'unshare',
 	'echo "Operation not permitted" >&2; exit 1',
 	sub { is_refused('no namespaces', 'no network namespaces') });
+with_program('perl', 'exit 1',
+	sub { is_refused('nothing passes', 'do not get from node to node') });
 with_program('id', 'echo 1000',
 	sub { is_refused('not root', 'run this as root') });
 
@@ -144,6 +153,74 @@ is( system(
 	0,
 	'a node has its address');
 
+# What the kernel refuses changes nothing.
+$stand->does('loss 0 1 5', 'a loss', qr/5 % of the packets/);
+with_program(
+	'nft',
+	qq{[ "\$*" != '-f -' ] || { echo 'Error: no numgen' >&2; exit 1; }
+		exec $nft "\$@"},
+	sub {
+		$stand->refuses(
+			'loss 0 1 9',
+			'no random numbers',
+			'cannot lose packets by chance \(Error: no numgen\)');
+	});
+with_program(
+	'iptables',
+	q{echo 'iptables: No target by that name.' >&2; exit 1},
+	sub {
+		$stand->refuses('reject 0 1', 'no rejection',
+			'could not change the rules: iptables: No target');
+	});
+with_program(
+	'ebtables',
+	qq{[[ "\$*" != *' -A '* ]] || { echo 'no rule' >&2; exit 1; }
+		exec $PgLeaderStand::ebtables "\$@"},
+	sub {
+		$stand->refuses(
+			"$_",
+			"no cut by \"$_\"",
+			'could not change the rules: no rule') foreach 'd 0 1', 'b 0 ; 1';
+	});
+$stand->does(
+	'stat; f',
+	'the former loss is there',
+	qr/\A[^\n]*\n +0 +1 +lost, 5 % [^\n]*\nno restriction is left\n\z/);
+
+# Another stand beside it
+my $other     = PgLeaderStand->new(nodes => 2);
+my %elsewhere = (
+	NETWORK               => '10.1.2',
+	PGLD_BRIDGE           => 'pgldbr2',
+	PGLD_INTERFACE_PREFIX => 'pgld2x');
+$other->configure(%elsewhere, PGLD_BRIDGE => 'pgldbr');
+($status, undef, $errors) = $other->net_init;
+is($status, 1, 'one with the same bridge: refused');
+like(
+	$errors,
+	qr/\A[^\n]*made for other nodes \(pgld 3\)[^\n]*\n\z/,
+	'one with the same bridge: one line says why');
+$other->configure(%elsewhere, PGLD_INTERFACE_PREFIX => 'pgld');
+($status, undef, $errors) = $other->net_init;
+is($status, 1, 'one with the same interfaces: refused');
+like(
+	$errors,
+	qr/\A[^\n]*interface "pgld0" already[^\n]*\n\z/,
+	'one with the same interfaces: one line says why');
+is($stand->leftovers, $made, 'and nothing has changed');
+$other->configure(%elsewhere);
+is(($other->net_init)[0], 0, 'another stand beside it');
+$stand->does('b 0 ; 1; loss 0 1 5; reject 0 1', 'cuts');
+$other->does('stat; d 1 0; f', 'the other has none', qr/^no restrictions$/m);
+$stand->does(
+	'stat',
+	'these stay when the other is flushed',
+	map { qr/^ +0 +1 +$_/m } 'dropped',
+	'lost', 'rejected');
+is(($other->down)[0], 0, 'the other is taken down');
+$stand->does('stat; f', 'these stay then, too', qr/^ +0 +1 +dropped/m);
+is($stand->leftovers, $made, 'nothing is left of it');
+
 # Rules of somebody else
 system 'ebtables -A FORWARD -p IPv4 -i eth7 -j DROP';
 system 'ebtables -N other; ebtables -A other -i eth8 -j DROP';
@@ -181,8 +258,8 @@ while (!$finished)
 		open my $file, '>', "$stand->{folder}/killer/$program" or die $!;
 		print $file <<"EOF";
 #!/bin/bash
-echo >>$counter
-[ \$(wc -l <$counter) -ne $stop ] || kill -KILL 0
+echo >>'$counter'
+[ \$(wc -l <'$counter') -ne $stop ] || kill -KILL 0
 exec $real "\$@"
 EOF
 		close $file;

@@ -138,6 +138,13 @@ foreach my $count (3, 5)
 		"\e[A\e[A\n",
 		qr/nonsense.*no command "nonsense".*> \z/s,
 		'the last but one line comes back');
+	$screen = '';
+	$keys .= 'half a line';
+	see(qr/half a line\z/, 'half a line');
+	type(
+		"\cCecho whole",
+		qr/^whole\r\n.*> \z/ms,
+		'an interrupt at the prompt empties it');
 	type('r 0 1', qr/packets go from 0 to 1\r\n.*> \z/s);
 	type('reconnect 0 1 both',
 		qr/as before: packets go between 0 and 1\r\n.*> \z/s);
@@ -272,26 +279,28 @@ foreach my $count (3, 5)
 
 	my $before = ($stand->ctl('stat'))[1];
 	foreach my $mistake (
-		[ 'frobnicate',    'there is no command "frobnicate"' ],
-		[ 'start 0',       'node 0 is running already' ],
-		[ "st $count",     "\"$count\" is no node: ids go from 0 to $last" ],
-		[ 'stop x',        '"x" is no node' ],
-		[ 'kill',          'usage: kill NODES' ],
-		[ 'resume 0',      'node 0 is not paused' ],
-		[ 'd 0',           'usage: disconnect ONE ANOTHER \[both\]' ],
-		[ 'd 0 0',         'node 0 is named twice' ],
-		[ 'd 0 1 neither', 'usage: disconnect' ],
-		[ 'r 0 1 2 both',  'usage: reconnect' ],
-		[ 'b 0 1 ; 1 2',   'node 1 is named twice' ],
-		[ 'b 0 1 2',       'usage: brainsplit 0 1 ; 2 3 4' ],
-		[ 'b 0 ; 1 ; 2',   'usage: brainsplit' ],
-		[ 'loss 0 1 101',  'usage: loss ONE ANOTHER PERCENT' ],
-		[ 'unplug',        'usage: unplug NODES' ],
-		[ 'plug 9',        '"9" is no node' ],
-		[ 'f 1',           '"f" is the whole command' ],
-		[ 'd L 0',         '"L" has no meaning before "mark"' ],
-		[ 'echo "x',       'a quote is not closed' ],
-		[ 'wait weather',  '"weather" is no condition' ],
+		[ 'frobnicate', 'there is no command "frobnicate"' ],
+		[ 'start 0',    'node 0 is running already' ],
+		[ "st $count",  "\"$count\" is no node: ids go from 0 to $last" ],
+		[ 'stop x',     '"x" is no node' ],
+		[ 'kill',       'usage: kill NODES' ],
+		[ 'resume 0',   'node 0 is not paused' ],
+		[ "stop ALL $count", '"ALL" names all nodes: nothing may stand' ],
+		[ 'b ALL ; 0',       '"ALL" names all nodes: nothing may stand' ],
+		[ 'd 0',             'usage: disconnect ONE ANOTHER \[both\]' ],
+		[ 'd 0 0',           'node 0 is named twice' ],
+		[ 'd 0 1 neither',   'usage: disconnect' ],
+		[ 'r 0 1 2 both',    'usage: reconnect' ],
+		[ 'b 0 1 ; 1 2',     'node 1 is named twice' ],
+		[ 'b 0 1 2',         'usage: brainsplit 0 1 ; 2 3 4' ],
+		[ 'b 0 ; 1 ; 2',     'usage: brainsplit' ],
+		[ 'loss 0 1 101',    'usage: loss ONE ANOTHER PERCENT' ],
+		[ 'unplug',          'usage: unplug NODES' ],
+		[ 'plug 9',          '"9" is no node' ],
+		[ 'f 1',             '"f" is the whole command' ],
+		[ 'd L 0',           '"L" has no meaning before "mark"' ],
+		[ 'echo "x',         'a quote is not closed' ],
+		[ 'wait weather',    '"weather" is no condition' ],
 		[ 'wait leader within x',    '"x" is no number of seconds' ],
 		[ 'expect no-leader',        'not so: no-leader \(0 term' ],
 		[ 'hold 1 no-leader',        'no longer so after \d+ s: no-leader' ],
@@ -323,10 +332,112 @@ foreach my $count (3, 5)
 		$errors,
 		qr/no command "nonsense".*script, line 4: the rest is left out/s,
 		'where it has ended is said');
-	is(($stand->run('test_stand/ctl.sh', '-s', '/nowhere'))[0],
-		1, 'a file that is not there');
+
+	foreach my $file ('/nowhere', $stand->{folder})
+	{
+		($status, undef, $errors) =
+		  $stand->run('test_stand/ctl.sh', '-s', $file);
+		is($status, 1, "no script: $file");
+		like(
+			$errors,
+			qr/\Actl.sh: script "\Q$file\E" .*\n\z/,
+			'one line says why');
+	}
+	open $script, '>', "$stand->{folder}/script" or die $!;
+	print $script
+	  "# a comment\r\n\r\nd 0 1 both\r\nstat\r\nr 1 0 both\r\necho end";
+	close $script;
+	($status, $said) =
+	  $stand->run('test_stand/ctl.sh', '-s', "$stand->{folder}/script");
+	is($status, 0, 'a script from another system');
+	like(
+		$said,
+		qr/^ +1 +0 +dropped.*^packets go between 1 and 0\n.*^end\n\z/ms,
+		'it is carried out, to its last line without an end');
 	is(($stand->run('test_stand/ctl.sh', '--nonsense'))[0],
 		2, 'no such option');
+
+	#
+	# pg_leaderctl
+	#
+
+	my $leaderctl = sub {
+		my (@arguments) = @_;
+		my ($output, $errors) = ('', '');
+		IPC::Run::run(
+			[ 'pg_leaderctl', "--config=$stand->{config}", @arguments ],
+			'<', \undef, '>', \$output, '2>', \$errors);
+		note "pg_leaderctl @arguments\n$output$errors";
+		return ($? >> 8, $output, $errors);
+	};
+	$stand->does("wait leader @ids", 'there is a leader');
+	($status, $said) = $leaderctl->('status');
+	is($status, 0, 'pg_leaderctl status');
+	like(
+		$said,
+		qr/^Node \d leads in term \d+\. Of $count servers, $count agree\.$/m,
+		'it finds the servers of the stand');
+	my ($connection, $leads) = ($leaderctl->('leader'))[ 1, 0 ];
+	is($leads, 0, 'pg_leaderctl leader');
+	like(
+		$connection,
+		qr/host='?\Q$stand->{prefix}\E\d\.socket'? port=\d+/,
+		'it tells of the socket');
+	my ($target) =
+	  $stand->does('mark', 'the others are named') =~ /\.\.\. are (\d)/;
+	is(($leaderctl->('transfer', $target))[0], 0, 'pg_leaderctl transfer');
+	$stand->does("wait leads $target; wait leader @ids",
+		'leadership was handed over');
+	$stand->does('stop 0', 'a node is stopped');
+	($status, $said) = $leaderctl->('status');
+	is($status, 1, 'pg_leaderctl status, one is down');
+	like($said, qr/node0\.socket:\d+ +\| UNREACHABLE /, 'that one is marked');
+
+	#
+	# The algorithm logs, which are turned on by the configuration file
+	#
+
+	$stand->configure(ENABLE_LOG => 'on');
+	my $began = $stand->does(
+		"stop; start; wait leader @ids; mark; b L ; "
+		  . join(' ', map { "F$_" } 1 .. $last)
+		  . "; wait new-term; f; wait leader @ids",
+		'started again with logs, the leader is cut off');
+	my ($old, $new) = $began =~ /^L is node (\d).*^node (\d) leads/ms;
+	my ($new_term) = $began =~ /^node $new leads in term (\d+)\n\z/m;
+	my $log        = $stand->does('log', 'the log');
+	my ($before_it, $after_it) =
+	  split /^--- term $new_term, .* ---$/m, $log;
+	my @column = map { '\[?\w\]?' } @ids;
+	$column[$old] = '\[n\]';
+	like(
+		$before_it,
+		qr/^ *\+[\d.]+ +\d+ +@{[join ' +', @column]} +$old  is leader no more: quorum lost$/m,
+		'a timeline: the old leader gives up');
+	like(
+		$after_it,
+		qr/^[^\n]* $new  is elected by a majority\n.* $new  has its lease: leads\n.* $old  follows node $new: heard the leader$/ms,
+		'the new one is elected, then the old one follows');
+	my @times = $log =~ /^ *\+([\d.]+) /mg;
+	cmp_ok(scalar @times, '>', 10, 'events have times');
+	is("@times", join(' ', sort { $a <=> $b } @times), 'and are in order');
+
+	#
+	# A file that its user has edited
+	#
+
+	open my $edited, '>>', "$stand->{prefix}0/pg_leader.conf" or die $!;
+	print $edited "# edited\n";
+	close $edited;
+	$stand->does(
+		'stop 0; start 0',
+		'a node with settings that were edited',
+		qr/^node 0: .*pg_leader\.conf was edited, and is left as it is\nnode 0 started$/m
+	);
+	$stand->does(
+		'pause ALL; resume ALL; resume ALL; kill ALL; kill ALL; start all',
+		'ALL are those for whom it can be done',
+		qr/^no node is paused\nnode 0 killed.*^no node runs$/ms);
 
 	#
 	# The end, with a node that is paused and a shell in a namespace
@@ -336,6 +447,34 @@ foreach my $count (3, 5)
 	system 'ip netns exec pgld1 sleep 1000 &';
 	is(($stand->down)[0], 0,  'the stand is taken down');
 	is($stand->leftovers, '', 'nothing is left');
+
+	#
+	# Killed half-way, while it makes nodes
+	#
+
+	system 'rm', '-rf', glob("'$stand->{prefix}'*");
+	is(($stand->net_init)[0], 0, 'a stand for new nodes');
+	my $killed;
+	{
+		local $ENV{PGLD_CONFIG} = $stand->{config};
+		$killed = IPC::Run::start(
+			[ "$PgLeaderStand::scripts/test_stand/ctl.sh", '-c', 'start' ],
+			'<', \undef, '>&', \my $ignored);
+	}
+	my $end = clock_gettime(CLOCK_MONOTONIC) + $PgLeaderStand::patience;
+	until (-e "$stand->{prefix}1.new/base"
+		  || clock_gettime(CLOCK_MONOTONIC) > $end)
+	{
+		select undef, undef, undef, 0.02;
+	}
+	ok(!-e "$stand->{prefix}1", 'a node is being made');
+	$killed->signal('KILL');
+	is(($stand->down)[0], 0,  'the stand is taken down');
+	is($stand->leftovers, '', 'nothing is left');
+	eval { $killed->finish };
+	is(($stand->net_init)[0], 0, 'and made again');
+	$stand->does("start; wait leader @ids", 'the nodes are made anew');
+	$stand->down;
 }
 
 done_testing();

@@ -36,7 +36,7 @@ use Time::HiRes qw(clock_gettime CLOCK_MONOTONIC);
 our $scripts = dirname(__FILE__) . '/../script';
 
 # By its path, as tests put others in its place.
-chomp(my $ebtables = `sh -c 'command -v ebtables'`);
+chomp(our $ebtables = `sh -c 'command -v ebtables'`);
 
 # Seconds for what takes a moment on an idle machine.
 our $patience = $ENV{PG_TEST_TIMEOUT_DEFAULT} || 180;
@@ -72,7 +72,7 @@ sub new
 	my $self = bless {
 		folder => $folder,
 		config => "$folder/config",
-		prefix => "$folder/db/node",
+		prefix => "$folder/a place/node",
 		count  => $params{nodes} // 3,
 		port   => 5440,
 	}, $class;
@@ -265,7 +265,7 @@ sub show_logs
 
 	foreach my $id ($self->ids)
 	{
-		diag "--- log of node $id\n", `tail -n 40 $self->{prefix}$id.log`;
+		diag "--- log of node $id\n", `tail -n 40 '$self->{prefix}$id.log'`;
 	}
 	return;
 }

@@ -114,21 +114,21 @@ run_command()
 	esac
 }
 
-# Commands may fail without an end of all, and be interrupted.
+# Commands may fail without an end of all, and be interrupted.  At the prompt an
+# interrupt is a key that empties the line: the trap would leave it as it is.
 converse()
 {
-	local line status
+	local line
 	echo "Test stand of $N_NODES nodes; \"help\" lists the commands."
+	terminal=$(stty -g)
+	bind '"\C-c": kill-whole-line' 2>/dev/null
 	while :; do
-		status=0
-		IFS= read -e -r -p 'pg_leader> ' line || status=$?
-		if [ "$status" -gt 128 ]; then
-			echo
-			continue
-		elif [ "$status" -ne 0 ]; then
+		stty intr undef
+		IFS= read -e -r -p 'pg_leader> ' line || {
 			echo
 			return 0
-		fi
+		}
+		stty "$terminal"
 		[[ $line =~ ^[[:blank:]]*$ ]] || history -s "$line"
 		run_line "$line" || true
 	done
@@ -158,6 +158,7 @@ run_script()
 	local line number=0
 	while IFS= read -r line <&3 || [ -n "$line" ]; do
 		number=$((number + 1))
+		line=${line%$'\r'}
 		[[ $line =~ ^[[:blank:]]*(#.*)?$ ]] || echo "> $line"
 		run_line "$line" || {
 			echo "ctl.sh: $1, line $number: the rest is left out" >&2
@@ -194,16 +195,21 @@ while [ $# -gt 0 ]; do
 	esac
 done
 
-read_config
-check_means
-check_placement
-check_stand
-find_programs
+find_stand
 find_psql
 find_server_user
 
+# What the terminal was like, once there is a prompt.
+terminal=
+
+clean_up()
+{
+	rm -rf "$scratch"
+	[ -z "$terminal" ] || stty "$terminal"
+}
+
 scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
+trap clean_up EXIT
 trap 'interrupted=yes' INT
 trap 'exit 143' TERM HUP
 
@@ -217,6 +223,7 @@ if [ ${#actions[@]} -gt 0 ]; then
 			done <<<"$2"
 		else
 			[ -r "$2" ] || die "script \"$2\" cannot be read"
+			[ ! -d "$2" ] || die "script \"$2\" is a directory"
 			exec 3<"$2"
 			run_script "$2" || exit 1
 		fi

@@ -41,11 +41,7 @@ while [ $# -gt 0 ]; do
 	esac
 done
 
-read_config
-check_means
-check_placement
-check_stand
-find_programs
+find_stand
 ((N_NODES >= 3 && N_NODES <= 12)) || die "N_NODES is $N_NODES, but this is made for 3 to 12 nodes"
 
 folder=$(mktemp -d)

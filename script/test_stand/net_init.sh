@@ -13,10 +13,10 @@ set -euo pipefail
 . "$(dirname "$0")/lib/network.sh"
 
 down=
-case ${1-} in
-	'') ;;
-	--down) down=yes ;;
-	-h | --help)
+case "$# ${1-}" in
+	'0 ') ;;
+	'1 --down') down=yes ;;
+	'1 -h' | '1 --help')
 		echo "usage: net_init.sh [--down]"
 		exit 0
 		;;

@@ -14,7 +14,7 @@ change()
 	case $status in
 		0) changed=yes ;;
 		1) ;;
-		*) complain "could not change the rules" ;;
+		*) complain "could not change the rules: ${rule_error%%$'\n'*}" ;;
 	esac
 }
 

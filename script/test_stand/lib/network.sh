@@ -61,7 +61,8 @@ passes()
 			LocalPort => $ARGV[1]) or die $!;
 		$socket->recv(my $datagram, 16) // die $!;' \
 		"${node_address[1]}" "${election_port[1]}" >/dev/null 2>&1 || status=1
-	kill "$sender"
+	# it may have failed, and be gone
+	kill "$sender" 2>/dev/null || true
 	wait "$sender" || true
 	return "$status"
 }

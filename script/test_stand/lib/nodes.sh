@@ -26,12 +26,46 @@ in_parallel()
 	return "$status"
 }
 
+# is_in up | down | paused ID
+is_in()
+{
+	case $1 in
+		up) [ -n "$(postmaster_pid "$2")" ] ;;
+		down) [ -z "$(postmaster_pid "$2")" ] ;;
+		paused) is_paused "$2" ;;
+	esac
+}
+
+# choose up | down | paused WORD...: leaves those in nodes which are so.  One that
+# is not is an error, unless ALL was said.
+choose()
+{
+	local wanted=$1 id chosen=()
+	shift
+	take_nodes "$@" || return 1
+	for id in "${nodes[@]}"; do
+		if is_in "$wanted" "$id"; then
+			chosen+=("$id")
+		elif [ "$called_all" = no ]; then
+			case $wanted in
+				up) complain "node $id does not run" ;;
+				down) complain "node $id is running already" ;;
+				paused) complain "node $id is not paused" ;;
+			esac
+			return 1
+		fi
+	done
+	nodes=("${chosen[@]}")
+}
+
 # --- start --------------------------------------------------------------------
 
+# What nodelaunch.sh remarks is passed on; not what it says of the node at last.
 start_one()
 {
 	local said
 	if said=$(in_node "$1" "$source_top/script/nodelaunch.sh" "$1" 2>&1); then
+		grep "^node $1: " <<<"$said" || true
 		echo "node $1 started"
 	else
 		said=${said##*$'\n'nodelaunch.sh: }
@@ -40,26 +74,16 @@ start_one()
 	fi
 }
 
-# command_start NODES...: those that run already are an error only if one names
-# them.
 command_start()
 {
-	local id idle=()
-	take_nodes "${@:-ALL}" || return 1
-	for id in "${nodes[@]}"; do
-		if [ -z "$(postmaster_pid "$id")" ]; then
-			idle+=("$id")
-		elif [ "${1:-ALL}" != ALL ]; then
-			complain "node $id is running already" || return 1
-		fi
-	done
-	if [ ${#idle[@]} -eq 0 ]; then
+	choose down "${@:-ALL}" || return 1
+	if [ ${#nodes[@]} -eq 0 ]; then
 		echo "all nodes are running already"
 		return
 	fi
 	# one secret for all, as a node sees no address but its own
-	(find_programs && make_parent_directory && make_secret) || return 1
-	in_parallel start_one "${idle[@]}"
+	(make_common_files) || return 1
+	in_parallel start_one "${nodes[@]}"
 }
 
 # --- stop ---------------------------------------------------------------------
@@ -77,36 +101,28 @@ stop_one()
 
 command_stop()
 {
-	local id up=()
-	take_nodes "${@:-ALL}" || return 1
+	local id
+	choose up "${@:-ALL}" || return 1
 	for id in "${nodes[@]}"; do
-		if [ -z "$(postmaster_pid "$id")" ]; then
-			[ "${1:-ALL}" = ALL ] || complain "node $id does not run" || return 1
-		elif is_paused "$id"; then
-			complain "node $id is paused: resume it first, or kill it" || return 1
-		else
-			up+=("$id")
-		fi
+		! is_paused "$id" || complain "node $id is paused: resume it first, or kill it" || return 1
 	done
-	if [ ${#up[@]} -eq 0 ]; then
+	if [ ${#nodes[@]} -eq 0 ]; then
 		echo "no node runs"
 		return
 	fi
-	(cd / && in_parallel stop_one "${up[@]}")
+	(cd / && in_parallel stop_one "${nodes[@]}")
 }
 
 # --- worse --------------------------------------------------------------------
 
-# take_running_nodes COMMAND NODES...: fills nodes with nodes that run.
-take_running_nodes()
+# choose_named up | paused COMMAND NODES...: as choose, but one is needed.
+choose_named()
 {
-	local command=$1 id
-	shift
+	local wanted=$1 command=$2
+	shift 2
 	[ $# -gt 0 ] || complain "usage: $command NODES" || return 1
-	take_nodes "$@" || return 1
-	for id in "${nodes[@]}"; do
-		[ -n "$(postmaster_pid "$id")" ] || complain "node $id does not run" || return 1
-	done
+	choose "$wanted" "$@" || return 1
+	[ ${#nodes[@]} -gt 0 ] || echo "no node $([ "$wanted" = up ] && echo runs || echo 'is paused')"
 }
 
 kill_one()
@@ -121,14 +137,14 @@ kill_one()
 
 command_kill()
 {
-	take_running_nodes kill "$@" || return 1
+	choose_named up kill "$@" || return 1
 	in_parallel kill_one "${nodes[@]}"
 }
 
 command_pause()
 {
 	local id
-	take_running_nodes pause "$@" || return 1
+	choose_named up pause "$@" || return 1
 	for id in "${nodes[@]}"; do
 		signal_node STOP "$id"
 		echo "node $id paused"
@@ -138,10 +154,7 @@ command_pause()
 command_resume()
 {
 	local id
-	take_running_nodes resume "$@" || return 1
-	for id in "${nodes[@]}"; do
-		is_paused "$id" || complain "node $id is not paused" || return 1
-	done
+	choose_named paused resume "$@" || return 1
 	for id in "${nodes[@]}"; do
 		signal_node CONT "$id"
 		echo "node $id resumed"

@@ -40,6 +40,30 @@ remove_chain()
 	filter -X "$PGLD_BRIDGE"
 }
 
+# --- rules --------------------------------------------------------------------
+
+# What was said against the last one.
+# shellcheck disable=SC2034 # for those who source this file
+rule_error=
+
+# has_line LINE...: whether one of standard input begins so.  Reads it all, as
+# who writes it must not fail.
+has_line()
+{
+	grep "^$* " >/dev/null
+}
+
+# set_rule LIST CHANGE -A | -D ONE ANOTHER: adds it, or deletes it, by the function
+# CHANGE.  Status 1 if LIST shows that there is nothing to do, 2 if it cannot be
+# done.
+set_rule()
+{
+	local there=-D
+	"$1" | has_line "$4" "$5" || there=-A
+	[ "$there" = "$3" ] || return 1
+	"$2" "$3" "$4" "$5"
+}
+
 # --- cuts ---------------------------------------------------------------------
 
 # All cuts: "ONE ANOTHER PACKETS BYTES".
@@ -49,31 +73,15 @@ list_cuts()
 		sed -nE "s/^-p IPv4 -i $PGLD_INTERFACE_PREFIX([0-9]+) -o $PGLD_INTERFACE_PREFIX([0-9]+) -j DROP ?,? ?pcnt = ([0-9]+) -- bcnt = ([0-9]+).*/\1 \2 \3 \4/p"
 }
 
+# cut_rule -A | -D ONE ANOTHER
+# shellcheck disable=SC2034 # for those who source this file
 cut_rule()
 {
-	filter "$1" "$PGLD_BRIDGE" -p IPv4 -i "$(node_name "$2")" -o "$(node_name "$3")" -j DROP || return 2
+	rule_error=$(filter "$1" "$PGLD_BRIDGE" -p IPv4 -i "$(node_name "$2")" -o "$(node_name "$3")" -j DROP 2>&1) || return 2
 }
 
-# has_line LINE...: whether one of standard input begins so.  Reads it all, as
-# who writes it must not fail.
-has_line()
-{
-	grep "^$* " >/dev/null
-}
-
-# cut ONE ANOTHER, mend ONE ANOTHER: status 1 if there is nothing to do, 2 if it
-# cannot be done.
-cut()
-{
-	! list_cuts | has_line "$1" "$2" || return 1
-	cut_rule -A "$1" "$2"
-}
-
-mend()
-{
-	list_cuts | has_line "$1" "$2" || return 1
-	cut_rule -D "$1" "$2"
-}
+cut()	{ set_rule list_cuts cut_rule -A "$@"; }
+mend()	{ set_rule list_cuts cut_rule -D "$@"; }
 
 # between cut | mend ONES OTHERS: both ways, between each of ONES and each of
 # OTHERS (ids with blanks between).
@@ -116,22 +124,14 @@ list_rejections()
 }
 
 # reject_rule -A | -D ONE ANOTHER
+# shellcheck disable=SC2034 # for those who source this file
 reject_rule()
 {
-	in_node "$2" iptables -w "$1" OUTPUT -d "${node_address[$3]}" -j REJECT --reject-with icmp-host-prohibited || return 2
+	rule_error=$(in_node "$2" iptables -w "$1" OUTPUT -d "${node_address[$3]}" -j REJECT --reject-with icmp-host-prohibited 2>&1) || return 2
 }
 
-reject()
-{
-	! list_rejections | has_line "$1" "$2" || return 1
-	reject_rule -A "$1" "$2"
-}
-
-unreject()
-{
-	list_rejections | has_line "$1" "$2" || return 1
-	reject_rule -D "$1" "$2"
-}
+reject()	{ set_rule list_rejections reject_rule -A "$@"; }
+unreject()	{ set_rule list_rejections reject_rule -D "$@"; }
 
 # --- loss ---------------------------------------------------------------------
 
@@ -153,22 +153,22 @@ list_losses()
 		sed -nE 's/.* counter packets ([0-9]+) bytes ([0-9]+) drop comment "loss ([0-9]+) ([0-9]+) ([0-9]+)" # handle ([0-9]+)$/\3 \4 \1 \2 \5 \6/p'
 }
 
-# set_loss ONE ANOTHER PERCENT: 0 ends it.  Prints what keeps the kernel from it.
+# set_loss ONE ANOTHER PERCENT: 0 ends it.  All of it is done, or nothing.  Prints
+# what keeps the kernel from it.
 set_loss()
 {
-	local one=$1 another=$2 percent=$3 handle
-	list_losses | while read -r from to _ _ _ handle; do
-		if [ "$from $to" = "$one $another" ]; then
-			nft delete rule bridge "$PGLD_BRIDGE" loss handle "$handle"
-		fi
-	done
-	[ "$percent" -gt 0 ] || return 0
+	local one=$1 another=$2 percent=$3 from to handle
 	{
-		nft add table bridge "$PGLD_BRIDGE" &&
-			nft "add chain bridge $PGLD_BRIDGE loss { type filter hook forward priority -300; }" &&
-			nft "add rule bridge $PGLD_BRIDGE loss iifname \"$(node_name "$one")\" oifname \"$(node_name "$another")\" \
-				ether type ip numgen random mod 100 < $percent counter drop comment \"loss $one $another $percent\""
-	} 2>&1
+		list_losses | while read -r from to _ _ _ handle; do
+			[ "$from $to" != "$one $another" ] ||
+				echo "delete rule bridge $PGLD_BRIDGE loss handle $handle"
+		done
+		[ "$percent" -eq 0 ] || cat <<-END_OF_TEXT
+			add table bridge $PGLD_BRIDGE
+			add chain bridge $PGLD_BRIDGE loss { type filter hook forward priority -300; }
+			add rule bridge $PGLD_BRIDGE loss iifname "$(node_name "$one")" oifname "$(node_name "$another")" ether type ip numgen random mod 100 < $percent counter drop comment "loss $one $another $percent"
+		END_OF_TEXT
+	} | nft -f - 2>&1
 }
 
 # --- plugs --------------------------------------------------------------------

@@ -33,8 +33,9 @@ check_means()
 {
 	local error
 	[ "$(id -u)" -eq 0 ] || die "the test stand makes network namespaces and filters packets: run this as root"
-	command -v unshare >/dev/null || die "unshare is missing; Debian has it in the package util-linux"
-	command -v ip >/dev/null || die "ip is missing; Debian has it in the package iproute2"
+	need unshare util-linux
+	need ip iproute2
+	need perl perl-base
 	command -v ebtables >/dev/null ||
 		die "ebtables is missing; Debian has it in the package iptables (for nf_tables) and, for kernels with the older tables, in ebtables"
 	error=$(unshare --net true 2>&1) ||
@@ -85,6 +86,16 @@ stand_is_up()
 built_names()
 {
 	ip -o link show dev "$PGLD_BRIDGE" | sed -n "s/.*alias $bridge_alias \([^ ]*\) \([0-9]*\).*/\1 \2/p"
+}
+
+# find_stand: what whoever works with the stand begins with.
+find_stand()
+{
+	read_config
+	check_means
+	check_placement
+	check_stand
+	find_programs
 }
 
 check_stand()

@@ -176,6 +176,7 @@ holds()
 				fi
 			done
 			found="no leader at nodes ${nodes[*]}"
+			[ ${#nodes[@]} -gt 0 ] || found='no node runs, so there is no leader'
 			return 0
 			;;
 		leads)
@@ -261,6 +262,7 @@ command_mark()
 	take_nodes "$@" || return 1
 	ask_nodes
 	[ ${#nodes[@]} -gt 0 ] || mapfile -t nodes < <(running_nodes)
+	[ ${#nodes[@]} -gt 0 ] || complain "there is no leader: no node runs" || return 1
 	if ! find_leader "${nodes[@]}"; then
 		describe_nodes
 		complain "there is no leader whom nodes ${nodes[*]} follow ($found)"

@@ -65,19 +65,24 @@ is_node_word()
 # shellcheck disable=SC2034 # for those who source this file
 marked_leader='' marked_term='' marked_others=()
 
-# take_nodes WORD...: fills nodes.
+# take_nodes WORD...: fills nodes; called_all says whether they were called ALL,
+# which stands alone.
 nodes=()
+called_all=no
+# shellcheck disable=SC2034 # for those who source this file
 take_nodes()
 {
 	local word part parts seen=' '
-	nodes=()
+	nodes=() called_all=no
 	for word; do
 		IFS=', ' read -ra parts <<<"$word"
 		for part in "${parts[@]}"; do
 			[ -n "$part" ] || continue
 			case $part in
 				ALL | all)
+					[ "$word $#" = "$part 1" ] || complain "\"$part\" names all nodes: nothing may stand beside it" || return 1
 					take_all_nodes
+					called_all=yes
 					return
 					;;
 				L)
