@@ -58,7 +58,7 @@ foreach my $id (1, 2)
 		"node $id to wait for node $other alone");
 	like(
 		$note,
-		qr/waits for the term of node $other \(has lost its state\).*; of nodes that .* one needs pg_leader_forget_state\(\)$/,
+		qr/waits for the term of node $other \(has lost its state\).*; of nodes that .* one needs pg_leader_forget_state\(\)/,
 		"node $id says that node $other, which has lost its state, cannot help it"
 	);
 }
