@@ -298,11 +298,19 @@ write_events(uint64 now_ns)
 	}
 	reopen_pending = false;
 	failing_since_ns = 0;
-	do
-	{
-		fill_batch();
-		write_to_server_log();
-	} while (!event_ring_is_empty(&shared_state->events));
+	fill_batch();
+	write_to_server_log();
+}
+
+/*
+ * Can the server log take more at once?  A batch a turn: signals are to be
+ * seen even while the ticker is faster than a slow log.
+ */
+static bool
+has_more_for_server_log(void)
+{
+	return config_log_file[0] == '\0' && !log_writer_runs() &&
+		!event_ring_is_empty(&shared_state->events);
 }
 
 static uint64
@@ -360,7 +368,8 @@ write_last_events(void)
 		write_events(now_ns);
 		if (is_done() || now_ns >= deadline_ns)
 			break;
-		wait_for_something(Min(now_ns + LAST_EVENTS_STEP_NS, deadline_ns));
+		wait_for_something(has_more_for_server_log() ? now_ns :
+						   Min(now_ns + LAST_EVENTS_STEP_NS, deadline_ns));
 	}
 }
 
@@ -401,7 +410,7 @@ pg_leader_logger_main(Datum main_arg)
 		}
 		write_events(clock_now_ns());
 		MemoryContextReset(turn_context);
-		wait_for_something(next_deadline());
+		wait_for_something(has_more_for_server_log() ? 0 : next_deadline());
 	}
 	write_last_events();
 
