@@ -56,6 +56,16 @@ disk_confirm(World *world, Host *host, const RaftDurable *record)
 	disk->misconfigured = host->misconfigured;
 }
 
+/* That record of the writer's may be found on the disk, though not confirmed. */
+static void
+leave_stray(const World *world, Disk *disk, const Host *writer,
+			const RaftDurable *record)
+{
+	disk->stray = *record;
+	disk->has_stray = true;
+	disk->stray_way = ghost_way_back(world, writer, record);
+}
+
 /* The write was refused; that the record is there all the same is possible. */
 void
 disk_refuse(World *world, Host *host, const RaftDurable *record)
@@ -63,8 +73,7 @@ disk_refuse(World *world, Host *host, const RaftDurable *record)
 	world_cover(world, COVER_WRITE_FAILED);
 	if (!world->options.tear || !sim_chance(&world->disk_random, 500000))
 		return;
-	host->disk.stray = *record;
-	host->disk.has_stray = true;
+	leave_stray(world, &host->disk, host, record);
 }
 
 void
@@ -76,8 +85,7 @@ disk_crash(World *world, Host *host, bool was_writing)
 	{
 		if (world->options.tear && sim_chance(&world->disk_random, 500000))
 		{
-			disk->stray = host->record;
-			disk->has_stray = true;
+			leave_stray(world, disk, host, &host->record);
 			world_cover(world, COVER_TORN_NEW_SURVIVED);
 		}
 		else
@@ -116,6 +124,7 @@ disk_load(World *world, Host *host, RaftDurable *durable, bool *confirmed)
 		world_cover(world, COVER_WRITE_FAILED_BUT_LANDED);
 		keep_history(world, disk);
 		disk->confirmed = disk->stray;
+		ghost_note_way_back(world, disk->stray_way, disk->stray.term);
 	}
 	disk->has_stray = false;
 
@@ -313,10 +322,7 @@ disk_clone(World *world, const Host *original, Host *clone, bool is_snapshot,
 		*known = from->history_ended[(from->history_count - 1 - back) % SIM_HISTORY];
 	}
 	else if (original->writing && world->options.tear)
-	{
-		disk->stray = original->record;
-		disk->has_stray = true;
-	}
+		leave_stray(world, disk, original, &original->record);
 	return true;
 }
 

@@ -193,31 +193,57 @@ ghost_state_lost(World *world, Host *host)
 }
 
 /*
- * A node recovers, or is born, in that term: has it been misled by the report
- * of a node whose record was an old one, which neither of them knows?
+ * A node recovers, or is born, in that term: is it misled by the report of a
+ * node whose record was an old one, which neither of them knows?
  */
-static void
-note_recovery(World *world, const Host *host, uint64_t term)
+static bool
+is_misled(const World *world, const Host *host, uint64_t term)
 {
-	const LowReport *counted = host->ghost.counted;
 	int32_t		i;
 
 	for (i = 0; i < world->count; i++)
 	{
-		if (counted[i].session == 0 || term >= counted[i].known_term)
-			continue;
+		if (host->ghost.counted[i].session != 0 &&
+			term < host->ghost.counted[i].known_term)
+			return true;
+	}
+	return false;
+}
+
+WayBack
+ghost_way_back(const World *world, const Host *host, const RaftDurable *record)
+{
+	WayBack		way = {0};
+
+	if (host->view.standing == RAFT_MEMBER || record->standing != RAFT_MEMBER)
+		return way;
+	way.is_forgetting = host->view.standing == RAFT_AMNESIAC &&
+		host->view.forget_at_ns != 0 &&
+		record->term >= host->view.term + RAFT_FORGET_TERM_JUMP;
+	way.is_asking = !way.is_forgetting && host->view.standing == RAFT_AMNESIAC;
+	way.is_misled = !way.is_forgetting && is_misled(world, host, record->term);
+	return way;
+}
+
+void
+ghost_note_way_back(World *world, WayBack way, uint64_t term)
+{
+	if (way.is_forgetting)
+	{
+		world_cover(world, COVER_STATE_FORGOTTEN);
+		if (term <= world->max_term)
+		{
+			world_cover(world, COVER_FORGOT_TOO_LOW);
+			ghost_end_claims(world, "a state was forgotten, and the jump led to a term that exists");
+		}
+	}
+	if (way.is_asking)
+		world_cover(world, COVER_RECOVERED_BY_ASKING);
+	if (way.is_misled)
+	{
 		world_cover(world, COVER_ROLLBACK_USED);
 		ghost_end_claims(world, "a recovery rests on the report of an old state that came up");
 	}
-}
-
-static bool
-is_forgetting(const Host *host, const RaftDurable *record)
-{
-	return host->view.standing == RAFT_AMNESIAC &&
-		record->standing == RAFT_MEMBER &&
-		host->view.forget_at_ns != 0 &&
-		record->term >= host->view.term + RAFT_FORGET_TERM_JUMP;
 }
 
 void
@@ -226,22 +252,7 @@ ghost_record_durable(World *world, Host *host)
 	Ghost	   *ghost = &host->ghost;
 	const RaftDurable *record = &host->record;
 
-	if (is_forgetting(host, record))
-	{
-		world_cover(world, COVER_STATE_FORGOTTEN);
-		if (record->term <= world->max_term)
-		{
-			world_cover(world, COVER_FORGOT_TOO_LOW);
-			ghost_end_claims(world, "a state was forgotten, and the jump led to a term that exists");
-		}
-	}
-	else if (host->view.standing != RAFT_MEMBER &&
-			 record->standing == RAFT_MEMBER)
-	{
-		if (host->view.standing == RAFT_AMNESIAC)
-			world_cover(world, COVER_RECOVERED_BY_ASKING);
-		note_recovery(world, host, record->term);
-	}
+	ghost_note_way_back(world, ghost_way_back(world, host, record), record->term);
 
 	if (host->view.standing == RAFT_READY && record->standing == RAFT_MEMBER)
 	{

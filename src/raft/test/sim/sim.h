@@ -486,12 +486,21 @@ typedef enum DiskContent
 	DISK_COPY					/* a file that is not the one written to */
 } DiskContent;
 
+/* How a record makes a node a member that was none: what claims rest on. */
+typedef struct WayBack
+{
+	bool		is_forgetting;	/* by an operator's word */
+	bool		is_asking;		/* by the terms of all others */
+	bool		is_misled;		/* one of these was of an old record */
+} WayBack;
+
 typedef struct Disk
 {
 	DiskContent content;
 	RaftDurable confirmed;		/* what the core was told to be durable */
 	RaftDurable stray;			/* a refused write that may be there, too */
 	bool		has_stray;
+	WayBack		stray_way;		/* what it means if it is there */
 	bool		declared_new;	/* what the configuration says, if it is empty */
 	bool		misconfigured;	/* the record is of another number of nodes */
 	uint64_t	slow_until_ns;	/* real */
@@ -959,6 +968,9 @@ extern Election *ghost_election(World *world, uint64_t term, uint64_t session);
 extern Election *ghost_find_election(const World *world, uint64_t term,
 									 uint64_t session);
 extern void ghost_state_lost(World *world, Host *host);
+extern WayBack ghost_way_back(const World *world, const Host *host,
+							  const RaftDurable *record);
+extern void ghost_note_way_back(World *world, WayBack way, uint64_t term);
 extern void ghost_record_durable(World *world, Host *host);
 extern void ghost_note_message(World *world, Host *host,
 							   const RaftMessage *message);
