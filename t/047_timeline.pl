@@ -610,6 +610,22 @@ like(
 	qr/0  restarted, and does not vote for 850 ms\n.*0  votes from now on$/m,
 	'a silent voter');
 
+# Before anybody has lost contact: its followers have missed it.
+my @unnoticed = map {
+	[ grep { !/ event=peer / } @$_ ]
+} @nodes;
+my @quickly_restarted = (
+	line(0, 6300,    2, 'follower', -1, start('member', 0)),
+	line(0, 6300.01, 2, 'follower', 1,  'silence state=ended until=0'));
+$out = text_of(
+	file_of(@{ $unnoticed[0] }, @quickly_restarted),
+	map { file_of(@$_) } @unnoticed[ 1, 2 ]);
+like(
+	$out,
+	qr/^ *\+5\.000000 +2  \[\.\] f  f     0  gives its last sign of life before it starts again$/m,
+	'a crash and a quick restart: down since it was missed');
+like($out, qr/^ +3 +1 +\+6\.205 .* 1\.21 s$/m, 'and nobody led meanwhile');
+
 # Cut off, it hears nobody either, and says so.
 my @cut_off = (
 	line(0, 5800, 2, 'follower', -1, 'lease state=ended until=0'),

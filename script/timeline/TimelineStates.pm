@@ -39,23 +39,37 @@ sub _state
 }
 
 # When the others heard of each node for the last time, each time that they
-# lost it: node => list of [ found at, last heard, by whom ], in order.
+# lost it: node => list of [ found at, last heard, by whom, not known exactly ],
+# in order.  A follower that misses its leader does not say since when, but that
+# it has been silent for the election timeout.
 sub _losses
 {
 	my ($events) = @_;
 
-	my %losses;
+	my (%losses, %timeout);
 	foreach my $event (@$events)
 	{
-		my ($of, $at) = @{$event}{qw(of at)};
-		if ($event->{event} eq 'peer' && $of->{state} eq 'lost')
+		my ($of, $at, $node) = @{$event}{qw(of at node)};
+		if ($event->{event} eq 'settings')
+		{
+			$timeout{$node} = $of->{election_timeout_min};
+		}
+		elsif ($event->{event} eq 'peer' && $of->{state} eq 'lost')
 		{
 			push @{ $losses{ $of->{peer} } },
-			  [ $at, $at - $of->{silent}, $event->{node} ];
+			  [ $at, $at - $of->{silent}, $node, 0 ];
+		}
+		elsif ($event->{event} eq 'leader'
+			&& $of->{reason} eq 'election timeout'
+			&& $of->{old_leader} >= 0
+			&& $timeout{$node})
+		{
+			push @{ $losses{ $of->{old_leader} } },
+			  [ $at, $at - $timeout{$node}, $node, 1 ];
 		}
 		elsif ($event->{event} eq 'receive' && $of->{type} eq 'resign')
 		{
-			push @{ $losses{ $of->{peer} } }, [ $at, $at, $event->{node} ];
+			push @{ $losses{ $of->{peer} } }, [ $at, $at, $node, 0 ];
 		}
 	}
 	return \%losses;
@@ -69,10 +83,13 @@ sub _end_between
 	my ($last, $next, $losses, $is_up, $nodes) = @_;
 
 	my $restarts = $next && $next->{event} eq 'start';
-	my ($end, $last_words, $found_last, %by);
+	my ($end, $latest, $last_words, $found_last, %by);
 	foreach my $loss (@$losses)
 	{
-		my ($found, $heard, $by) = @$loss;
+		my ($found, $heard, $by, $is_vague) = @$loss;
+
+		# A leader that is only cut off is missed as soon.
+		next if $is_vague && !$restarts;
 		if ($found == $heard)
 		{
 			$last_words //= $heard;
@@ -84,10 +101,19 @@ sub _end_between
 		  if $next
 		  && !$restarts
 		  && $next->{at} - $found < ($found - $heard) / 2;
-		$by{$by}    = 1;
-		$end        = $heard if !defined $end        || $end < $heard;
+		$by{$by} = 1;
+		if ($is_vague)
+		{
+			$latest = $heard if !defined $latest || $latest > $heard;
+		}
+		else
+		{
+			$end = $heard if !defined $end || $end < $heard;
+		}
 		$found_last = $found if !defined $found_last || $found_last < $found;
 	}
+
+	$end //= $latest;
 
 	# One that lives on may have resigned too.
 	$last_words = undef       if $next     && !$restarts;
