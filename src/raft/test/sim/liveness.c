@@ -463,6 +463,8 @@ await_contest(World *world, Outsider *kinds)
 	int32_t		i;
 
 	world_cover(world, COVER_LIVE_CLONES);
+	await_free(world, &world->hosts[world->clone_of]);
+	await_free(world, clones_clone(world));
 	run_for(world, 2 * PROBES * PROBE_NS, kinds, false);
 	for (i = 0; i < world->count && !world->failed; i++)
 	{
