@@ -19,7 +19,8 @@
  * of which the proofs in docs/correctness.md need that a node keeps to them:
  *
  *	1.	Two votes of one term for two candidacies.  A body that is elected has
- *		voted for itself.
+ *		voted for itself; so has one that campaigns, and that is believed by
+ *		those who take its former leadership for given up.
  *	2.	A vote of some term, and a promise to the leader of a lower one, which
  *		is in force at the vote or is made after it, while that leader has not
  *		given up its term.  A leader has promised itself what its lease says.
@@ -337,6 +338,26 @@ bodies_note_sent(World *world, Host *host, const RaftMessage *message)
 		host->entry_ns + ghost_surely_lasts_ns(world, message->promise_ns);
 }
 
+/*
+ * It campaigns, so whoever has promised itself to its former leadership takes
+ * that for given up, and may vote for anybody.  A candidacy is a vote for
+ * oneself, and believed by that.
+ */
+static void
+note_candidacy(World *world, Host *host, Body *body, const RaftMessage *message)
+{
+	Ghost	   *ghost = &host->ghost;
+	Cast	   *cast;
+
+	if (ghost->promised_to != message->from ||
+		ghost->promised_term >= message->subject_term)
+		return;
+	cast = find_cast(world, body, message->subject_term, message->from);
+	cast->session = message->from_session;
+	check_cast(world, host, body, cast);
+	ghost->promised_to = RAFT_NO_NODE;
+}
+
 /* The host's core has taken that message of the node that runs twice. */
 void
 bodies_note_believed(World *world, Host *host, const RaftMessage *message)
@@ -348,6 +369,8 @@ bodies_note_believed(World *world, Host *host, const RaftMessage *message)
 	body = body_of_session(world, message->from_session);
 	if (body == NULL)
 		return;
+	if (message->type == RAFT_MESSAGE_VOTE)
+		note_candidacy(world, host, body, message);
 	if (message->type == RAFT_MESSAGE_VOTE_REPLY &&
 		(message->flags & RAFT_FLAG_GRANTED) != 0)
 	{
