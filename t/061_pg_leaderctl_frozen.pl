@@ -265,6 +265,9 @@ END
 foreach my $end ('die', 'INT', 'TERM')
 {
 	local $ENV{TESTDIR} = "$folder/$end";
+
+	# What fails leaves its folder behind.
+	local $ENV{TMPDIR} = PostgreSQL::Test::Utils::tempdir_short();
 	mkdir "$folder/$end";
 	my $output = '';
 	local $SIG{INT} = 'DEFAULT';
