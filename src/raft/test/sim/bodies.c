@@ -298,6 +298,32 @@ bodies_note_start(World *world, Host *host)
 	body->sessions[body->session_count++] = host->config.session;
 }
 
+/*
+ * It votes for the node that runs twice.  If it has promised itself to that
+ * node's former leadership, it takes that for given up, and may vote for
+ * anybody later.  A candidacy is a vote for oneself, and believed by that.
+ */
+static void
+note_vote_for_clone(World *world, Host *host)
+{
+	Ghost	   *ghost = &host->ghost;
+	const RaftDurable *record = &host->record;
+	Body	   *body;
+	Cast	   *cast;
+
+	if (record->vote != world->clone_of || ghost->promised_to != record->vote ||
+		ghost->promised_term >= record->term ||
+		ghost->candidacy_term != record->term)
+		return;
+	body = body_of_session(world, ghost->candidacy_session);
+	if (body == NULL)
+		return;
+	cast = find_cast(world, body, record->term, record->vote);
+	cast->session = ghost->candidacy_session;
+	check_cast(world, host, body, cast);
+	ghost->promised_to = RAFT_NO_NODE;
+}
+
 /* Its record is on disk, and its view is still of the former one. */
 void
 bodies_note_record(World *world, Host *host)
@@ -305,6 +331,8 @@ bodies_note_record(World *world, Host *host)
 	Body	   *body = body_of(world, host);
 	const RaftDurable *record = &host->record;
 
+	if (world->clone_number > 0 && record->vote >= 0 && host->id != record->vote)
+		note_vote_for_clone(world, host);
 	if (body == NULL)
 		return;
 	if (record->standing == RAFT_MEMBER && host->view.standing == RAFT_AMNESIAC &&
@@ -338,26 +366,6 @@ bodies_note_sent(World *world, Host *host, const RaftMessage *message)
 		host->entry_ns + ghost_surely_lasts_ns(world, message->promise_ns);
 }
 
-/*
- * It campaigns, so whoever has promised itself to its former leadership takes
- * that for given up, and may vote for anybody.  A candidacy is a vote for
- * oneself, and believed by that.
- */
-static void
-note_candidacy(World *world, Host *host, Body *body, const RaftMessage *message)
-{
-	Ghost	   *ghost = &host->ghost;
-	Cast	   *cast;
-
-	if (ghost->promised_to != message->from ||
-		ghost->promised_term >= message->subject_term)
-		return;
-	cast = find_cast(world, body, message->subject_term, message->from);
-	cast->session = message->from_session;
-	check_cast(world, host, body, cast);
-	ghost->promised_to = RAFT_NO_NODE;
-}
-
 /* The host's core has taken that message of the node that runs twice. */
 void
 bodies_note_believed(World *world, Host *host, const RaftMessage *message)
@@ -370,7 +378,10 @@ bodies_note_believed(World *world, Host *host, const RaftMessage *message)
 	if (body == NULL)
 		return;
 	if (message->type == RAFT_MESSAGE_VOTE)
-		note_candidacy(world, host, body, message);
+	{
+		host->ghost.candidacy_term = message->subject_term;
+		host->ghost.candidacy_session = message->from_session;
+	}
 	if (message->type == RAFT_MESSAGE_VOTE_REPLY &&
 		(message->flags & RAFT_FLAG_GRANTED) != 0)
 	{

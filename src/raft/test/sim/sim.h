@@ -536,6 +536,8 @@ typedef struct Ghost
 	uint64_t	voted_term;		/* greatest in which it voted for another */
 	uint64_t	lost_voted_term;	/* the same, as of the last loss of state */
 	uint64_t	lost_term;		/* greatest ever durable, as of that loss */
+	uint64_t	candidacy_term; /* of the node that runs twice: asked last for */
+	uint64_t	candidacy_session;	/* a vote in that term, and by whom */
 	bool		rolled_back;	/* holds an old record, and nobody has told */
 	LowReport	low_reports[SIM_HISTORY];	/* its own, of several sessions */
 	uint32_t	low_report_count;
