@@ -72,5 +72,5 @@ cell_raise(World *world, Host *host)
 	if (former.lease_term != view->lease_term)
 		trace_event(world, host, "holds the lease of term %llu",
 					(unsigned long long) view->lease_term);
-	faults_lease_raised(world, host, former.lease_term != view->lease_term);
+	fault_aims_lease_raised(world, host, former.lease_term != view->lease_term);
 }

@@ -156,7 +156,7 @@ clones_start(World *world, bool is_snapshot)
 	if (sim_chance(&world->fault_random, 400000))
 	{
 		world_cover(world, COVER_CLONE_PARTED);
-		faults_part_clones(world);
+		fault_links_part_clones(world);
 	}
 	world_schedule(world, world->now_ns + faults_draw_down(world), EVENT_START,
 				   clone->place, (uint32_t) clone->start_number);

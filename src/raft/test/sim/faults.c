@@ -1,8 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * faults.c
- *		What goes wrong: blindly, at any time, and aimed at the moments that
- *		matter.
+ *		What goes wrong blindly, at any time.
  *
  *-------------------------------------------------------------------------
  */
@@ -11,8 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static Host *
-choose_host(World *world)
+/* Any of them. */
+Host *
+faults_choose_host(World *world)
 {
 	return &world->hosts[sim_below(&world->fault_random, (uint64_t) world->present)];
 }
@@ -49,244 +49,13 @@ faults_begin(World *world)
 }
 
 /* ----------
- * Links
- * ----------
- */
-
-static Mend *
-new_mend(World *world, int32_t turns, uint64_t length_ns)
-{
-	size_t		pairs = (size_t) world->places * (size_t) world->places;
-	uint32_t	i;
-	Mend	   *mend;
-
-	for (i = 0; i < world->mend_count; i++)
-	{
-		if (world->mends[i].turns == 0)
-			break;
-	}
-	if (i == world->mend_count)
-	{
-		world->mends = realloc(world->mends, (i + 1) * sizeof(Mend));
-		if (world->mends == NULL)
-			abort();
-		memset(&world->mends[i], 0, sizeof(Mend));
-		world->mends[i].pairs = malloc(pairs);
-		if (world->mends[i].pairs == NULL)
-			abort();
-		world->mend_count++;
-	}
-	mend = &world->mends[i];
-	memset(mend->pairs, 0, pairs);
-	mend->turns = turns;
-	mend->length_ns = length_ns;
-	mend->is_cut = false;
-	return mend;
-}
-
-static void
-add_pair(World *world, Mend *mend, int32_t from, int32_t to)
-{
-	if (from != to)
-		mend->pairs[from * world->places + to] = 1;
-}
-
-static void
-start_mend(World *world, Mend *mend, uint64_t after_ns)
-{
-	world_schedule(world, world->now_ns + after_ns, EVENT_MEND, 0,
-				   (uint32_t) (mend - world->mends));
-}
-
-/* The links of it are cut, or mended, in turns. */
-void
-faults_mend(World *world, uint32_t index)
-{
-	Mend	   *mend = &world->mends[index];
-	int32_t		from;
-	int32_t		to;
-
-	if (world->is_quiet || mend->turns == 0)
-		return;
-	mend->is_cut = !mend->is_cut;
-	for (from = 0; from < world->places; from++)
-	{
-		for (to = 0; to < world->places; to++)
-		{
-			if (mend->pairs[from * world->places + to] != 0)
-				links_cut(world, from, to, mend->is_cut ? 1 : -1);
-		}
-	}
-	trace_event(world, NULL, "links are %s", mend->is_cut ? "cut" : "mended");
-	if (--mend->turns > 0)
-		start_mend(world, mend, sim_exponential(&world->fault_random, mend->length_ns));
-}
-
-static void
-partition(World *world)
-{
-	Mend	   *mend = new_mend(world, 2, faults_draw_length(world));
-	uint64_t	side = sim_random(&world->fault_random);
-	uint64_t	other = sim_random(&world->fault_random);
-	uint64_t	ways = sim_below(&world->fault_random, 3);
-	int32_t		i;
-	int32_t		j;
-
-	for (i = 0; i < world->present; i++)
-	{
-		for (j = 0; j < world->present; j++)
-		{
-			bool		one = ((i < 64 ? side : other) >> (i % 64) & 1) != 0;
-			bool		two = ((j < 64 ? side : other) >> (j % 64) & 1) != 0;
-
-			if (one && !two && ways != 1)
-				add_pair(world, mend, i, j);
-			if (!one && two && ways != 2)
-				add_pair(world, mend, i, j);
-		}
-	}
-	start_mend(world, mend, 0);
-}
-
-/* Each of two servers with one id comes to lie on a side of its own. */
-void
-faults_part_clones(World *world)
-{
-	Mend	   *mend = new_mend(world, 2, 2 * faults_draw_length(world));
-	uint64_t	side = sim_random(&world->fault_random);
-	int32_t		clone = world->count;
-	int32_t		i;
-	int32_t		j;
-
-	for (i = 0; i < world->present; i++)
-	{
-		for (j = 0; j < world->present; j++)
-		{
-			bool		one = i == clone || (i != world->clone_of && (side >> (i % 64) & 1) != 0);
-			bool		two = j == clone || (j != world->clone_of && (side >> (j % 64) & 1) != 0);
-
-			if (one != two)
-				add_pair(world, mend, i, j);
-		}
-	}
-	start_mend(world, mend, 0);
-}
-
-static void
-add_node(World *world, Mend *mend, int32_t id, bool outward, bool inward)
-{
-	int32_t		i;
-
-	for (i = 0; i < world->present; i++)
-	{
-		if (outward)
-			add_pair(world, mend, id, i);
-		if (inward)
-			add_pair(world, mend, i, id);
-	}
-}
-
-static void
-isolate(World *world)
-{
-	Mend	   *mend = new_mend(world, 2, faults_draw_length(world));
-	uint64_t	ways = sim_below(&world->fault_random, 3);
-
-	add_node(world, mend, choose_host(world)->place, ways != 1, ways != 2);
-	start_mend(world, mend, 0);
-}
-
-static void
-make_hub(World *world)
-{
-	Mend	   *mend = new_mend(world, 2, faults_draw_length(world));
-	int32_t		hub = choose_host(world)->place;
-	int32_t		i;
-	int32_t		j;
-
-	for (i = 0; i < world->present; i++)
-	{
-		for (j = 0; j < world->present; j++)
-		{
-			if (i != hub && j != hub)
-				add_pair(world, mend, i, j);
-		}
-	}
-	start_mend(world, mend, 0);
-}
-
-static void
-make_chain(World *world)
-{
-	Mend	   *mend = new_mend(world, 2, faults_draw_length(world));
-	int32_t		first = choose_host(world)->place;
-	int32_t		i;
-	int32_t		j;
-
-	for (i = 0; i < world->present; i++)
-	{
-		for (j = 0; j < world->present; j++)
-		{
-			int32_t		a = (i + first) % world->present;
-			int32_t		b = (j + first) % world->present;
-
-			if (a - b > 1 || b - a > 1)
-				add_pair(world, mend, i, j);
-		}
-	}
-	start_mend(world, mend, 0);
-}
-
-static void
-flap(World *world)
-{
-	Mend	   *mend = new_mend(world, 2 * (1 + (int32_t) sim_below(&world->fault_random, 10)),
-								faults_draw_length(world) / 4);
-	int32_t		from = choose_host(world)->place;
-	int32_t		to = choose_host(world)->place;
-
-	add_pair(world, mend, from, to);
-	if (sim_chance(&world->fault_random, 500000))
-		add_pair(world, mend, to, from);
-	start_mend(world, mend, 0);
-}
-
-static void
-swizzle(World *world)
-{
-	uint64_t	length_ns = faults_draw_length(world);
-	int32_t		i;
-
-	for (i = 0; i < world->present; i++)
-	{
-		Mend	   *mend;
-
-		if (sim_chance(&world->fault_random, 400000))
-			continue;
-		mend = new_mend(world, 2, length_ns);
-		add_node(world, mend, i, true, true);
-		start_mend(world, mend, sim_below(&world->fault_random, length_ns + 1));
-	}
-}
-
-static void
-sever(World *world)
-{
-	int32_t		from = choose_host(world)->place;
-	int32_t		to = choose_host(world)->place;
-
-	if (from != to)
-		world->links[from * world->places + to].severed = true;
-}
-
-/* ----------
  * Hosts
  * ----------
  */
 
 /* What it says next reaches also those that have not heard it so far. */
-static void
-mend_way_out(World *world, const Host *host)
+void
+faults_mend_way_out(World *world, const Host *host)
 {
 	int32_t		i;
 
@@ -328,23 +97,23 @@ end_sender(World *world, Host *host)
 	if (!host->up || host->dying)
 		return;
 	if (sim_chance(&world->fault_random, 500000))
-		mend_way_out(world, host);
+		faults_mend_way_out(world, host);
 	sender_speak_last_words(world, host);
 	world_schedule(world, world->now_ns + faults_draw_length(world) / 4,
 				   EVENT_EXIT_TICKER, host->place, (uint32_t) host->start_number);
 }
 
 /* Some node must be left that tells the others that they are not new. */
-static bool
-may_declare_new(World *world, const Host *host)
+bool
+faults_may_declare_new(World *world, const Host *host)
 {
 	return !world->born || disk_has_keeper(world, host);
 }
 
-static void
-lose_state(World *world, Host *host, bool declared_new)
+void
+faults_lose_state(World *world, Host *host, bool declared_new)
 {
-	if (declared_new && !may_declare_new(world, host))
+	if (declared_new && !faults_may_declare_new(world, host))
 		return;
 	host_crash(world, host, sim_chance(&world->fault_random, 700000), false,
 			   faults_draw_down(world));
@@ -358,7 +127,7 @@ faults_lose_at_crash(World *world, Host *host)
 		return;
 	host->lose_at_crash = false;
 	world_cover(world, COVER_AIMED_GRANT_LOSS);
-	disk_lose(world, host, host->declare_new_at_crash && may_declare_new(world, host));
+	disk_lose(world, host, host->declare_new_at_crash && faults_may_declare_new(world, host));
 }
 
 static void
@@ -440,14 +209,14 @@ choose_leader(World *world)
 		if (ticker_is_free(world, host) && host->view.role == RAFT_LEADER)
 			return host;
 	}
-	return choose_host(world);
+	return faults_choose_host(world);
 }
 
 static void
 transfer(World *world)
 {
 	Host	   *host = choose_leader(world);
-	int32_t		successor = choose_host(world)->id;
+	int32_t		successor = faults_choose_host(world)->id;
 
 	if (ticker_is_free(world, host) &&
 		host_transfer(world, host, successor) == RAFT_NOT_FIT)
@@ -494,7 +263,7 @@ reload(World *world, Host *host)
 static void
 forget_state(World *world)
 {
-	Host	   *host = choose_host(world);
+	Host	   *host = faults_choose_host(world);
 	int32_t		i;
 
 	for (i = 0; i < world->present; i++)
@@ -558,7 +327,7 @@ choose_class(World *world)
 void
 faults_strike(World *world)
 {
-	Host	   *host = choose_host(world);
+	Host	   *host = faults_choose_host(world);
 	FaultClass	fault;
 
 	if (world->is_quiet)
@@ -575,25 +344,13 @@ faults_strike(World *world)
 	switch (fault)
 	{
 		case FAULT_PARTITION:
-			partition(world);
-			break;
 		case FAULT_ISOLATE:
-			isolate(world);
-			break;
 		case FAULT_HUB:
-			make_hub(world);
-			break;
 		case FAULT_CHAIN:
-			make_chain(world);
-			break;
 		case FAULT_FLAP:
-			flap(world);
-			break;
 		case FAULT_SWIZZLE:
-			swizzle(world);
-			break;
 		case FAULT_SEVER:
-			sever(world);
+			fault_links_strike(world, fault);
 			break;
 		case FAULT_CRASH_HOST:
 			host_crash(world, host, true, false, faults_draw_down(world));
@@ -621,10 +378,10 @@ faults_strike(World *world)
 			host->disk.failing_until_ns = world->now_ns + faults_draw_length(world);
 			break;
 		case FAULT_LOSE_STATE:
-			lose_state(world, host, false);
+			faults_lose_state(world, host, false);
 			break;
 		case FAULT_LOSE_DECLARED_NEW:
-			lose_state(world, host, true);
+			faults_lose_state(world, host, true);
 			break;
 		case FAULT_COPY_STATE:
 			host_crash(world, host, true, false, faults_draw_down(world));
@@ -654,7 +411,7 @@ faults_strike(World *world)
 		case FAULT_STEP_DOWN:
 			host = choose_leader(world);
 			if (sim_chance(&world->fault_random, 500000))
-				mend_way_out(world, host);
+				faults_mend_way_out(world, host);
 			if (ticker_is_free(world, host))
 				(void) host_step_down(world, host, RAFT_REASON_STEP_DOWN);
 			break;
@@ -705,242 +462,4 @@ faults_end(World *world)
 	options->roll_back_ppm = 0;
 	options->clone_ppm = 0;
 	options->ticker_late_us = 0;
-}
-
-/* ----------
- * Aimed
- * ----------
- */
-
-static void
-cut_for(World *world, int32_t from, int32_t to, uint64_t length_ns)
-{
-	Mend	   *mend = new_mend(world, 2, length_ns);
-
-	add_pair(world, mend, from, to);
-	start_mend(world, mend, 0);
-}
-
-/* Does anybody but these two know that term, or may yet? */
-static bool
-is_known_to_a_third(const World *world, const Host *one, const Host *other,
-					uint64_t term)
-{
-	int32_t		i;
-
-	for (i = 0; i < world->present; i++)
-	{
-		const Host *host = &world->hosts[i];
-		const Disk *disk = &host->disk;
-
-		if (host != one && host != other &&
-			(disk->content != DISK_RECORD || disk->has_stray ||
-			 host->misconfigured || disk->misconfigured ||
-			 disk->confirmed.standing != RAFT_MEMBER ||
-			 disk->confirmed.term >= term ||
-			 (host->writing && host->record.term >= term)))
-			return true;
-	}
-	return false;
-}
-
-/* What it has sent and is still under way never arrives. */
-static void
-damage_packets_of(World *world, const Host *host)
-{
-	size_t		i;
-
-	for (i = 0; i < world->heap_count; i++)
-	{
-		Packet	   *packet = &world->packets[world->heap[i].index];
-
-		if ((EventKind) (world->heap[i].order >> 8 & 0xff) == EVENT_PACKET &&
-			packet->from == host->place)
-		{
-			memset(packet->bytes, 0, sizeof(packet->bytes));
-			packet->damaged = true;
-		}
-	}
-}
-
-/*
- * Two know of a term: a candidate, and the voter, which loses its state before
- * it can say so.  The candidate is rolled back to before its candidacy, and
- * cut off from all that can tell it so, until the voter may have its report.
- * The rest alone is no majority, so that nobody else moves on.  What it had
- * on disk when it asked for pre-votes others have seen, so who has forgotten
- * that too can be told; who has forgotten no more than the candidacy cannot.
- */
-static void
-roll_back_candidate(World *world, Host *voter)
-{
-	Host	   *candidate = &world->hosts[voter->record.vote];
-	uint64_t	term = voter->record.term;
-	uint32_t	further = sim_chance(&world->fault_random, 500000) ? 0 : 1;
-	int32_t		i;
-
-	if (world->count < 3 || world->count - 2 >= world->count / 2 + 1 ||
-		!candidate->up || candidate->misconfigured || candidate->writing ||
-		candidate->disk.has_stray || candidate->disk.confirmed.term != term ||
-		is_known_to_a_third(world, voter, candidate, term))
-		return;
-	damage_packets_of(world, candidate);
-	host_crash(world, candidate, true, false, 0);
-	if (!disk_roll_back_before(world, candidate, term, further))
-		return;
-	world_cover(world, COVER_AIMED_ROLL_BACK);
-	mend_way_out(world, candidate);
-	for (i = 0; i < world->present; i++)
-	{
-		if (i != voter->place && i != candidate->place)
-			cut_for(world, i, candidate->place, 2 * SIM_S);
-	}
-	voter->crash_step = CRASH_BEFORE_SEND;
-	voter->lose_at_crash = true;
-	voter->declare_new_at_crash = false;
-}
-
-/* Its vote for another is on disk, and nobody knows of it yet. */
-void
-faults_vote_durable(World *world, Host *host)
-{
-	static const CrashStep steps[] = {
-		CRASH_WRITTEN, CRASH_BEFORE_PUBLISH, CRASH_BEFORE_SEND,
-		CRASH_WHILE_SENDING, CRASH_AFTER_SENDING, CRASH_AFTER_SENDING
-	};
-
-	if (!world->is_quiet &&
-		sim_chance(&world->fault_random, world->options.roll_back_ppm))
-		roll_back_candidate(world, host);
-	clones_vote_durable(world, host);
-	if (!sim_chance(&world->fault_random, world->options.grant_crash_ppm))
-		return;
-	world_cover(world, COVER_AIMED_GRANT_CRASH);
-	host->crash_step = steps[sim_below(&world->fault_random, 6)];
-	host->sends_before_crash = 0;
-	if (sim_chance(&world->fault_random, world->options.grant_loss_ppm))
-	{
-		host->lose_at_crash = true;
-		host->declare_new_at_crash = sim_chance(&world->fault_random, 500000);
-
-		/* The only other one that surely knows of that term. */
-		if (sim_chance(&world->fault_random, 300000))
-			lose_state(world, &world->hosts[host->record.vote],
-					   host->declare_new_at_crash);
-	}
-}
-
-/* It knows that its state is lost, and could not write so. */
-void
-faults_loss_unwritten(World *world, Host *host)
-{
-	if (!world->is_quiet && sim_chance(&world->fault_random, 500000))
-		host->crash_step = CRASH_AFTER_SENDING;
-}
-
-/* A message has left the core, and perhaps the host. */
-void
-faults_message_left(World *world, Host *host, const RaftMessage *message)
-{
-	const SimOptions *options = &world->options;
-
-	if (world->is_quiet)
-		return;
-	if (message->type == RAFT_MESSAGE_TIMEOUT_NOW &&
-		sim_chance(&world->fault_random, options->handover_crash_ppm))
-	{
-		world_cover(world, COVER_AIMED_HANDOVER);
-		switch (sim_below(&world->fault_random, 3))
-		{
-			case 0:
-				host->crash_step = CRASH_WHILE_SENDING;
-				host->sends_before_crash = (int32_t) sim_below(&world->fault_random, 3);
-				break;
-			case 1:
-				cut_for(world, message->to, choose_host(world)->place,
-						world_timeout_ns(world));
-				break;
-			default:
-				ticker_pause(world, host, world->now_ns +
-							 sim_exponential(&world->fault_random, world_timeout_ns(world)));
-				break;
-		}
-	}
-	if (message->type == RAFT_MESSAGE_HEARTBEAT_ACK &&
-		sim_chance(&world->fault_random, options->ack_loss_ppm))
-	{
-		Mend	   *mend = new_mend(world, 2, 2 * world_timeout_ns(world));
-
-		world_cover(world, COVER_AIMED_ACK_LOSS);
-		add_node(world, mend, message->to, true, false);
-		mend->pairs[message->to * world->places + host->place] = 0;
-		start_mend(world, mend, 0);
-		host->crash_step = CRASH_AFTER_SENDING;
-		host->lose_at_crash = true;
-		host->declare_new_at_crash = true;
-	}
-	if (message->type == RAFT_MESSAGE_HEARTBEAT_ACK &&
-		sim_chance(&world->fault_random, options->promise_edge_ppm))
-	{
-		world_cover(world, COVER_AIMED_PROMISE_EDGE);
-		cut_for(world, message->to, host->place,
-				message->promise_ns / 2 + sim_below(&world->fault_random, message->promise_ns));
-	}
-}
-
-/*
- * All whose disks tell of that term come up as new nodes, and meet those that
- * never heard of it.
- */
-static void
-wipe_term(World *world, Host *leader, uint64_t term)
-{
-	bool		is_unknown = false;
-	int32_t		i;
-
-	for (i = 0; i < world->present; i++)
-	{
-		const Disk *disk = &world->hosts[i].disk;
-
-		is_unknown |= disk->content == DISK_RECORD && !disk->has_stray &&
-			disk->confirmed.standing == RAFT_MEMBER &&
-			disk->confirmed.term < term && !world->hosts[i].writing &&
-			!world->hosts[i].misconfigured;
-	}
-	if (!is_unknown)
-		return;
-	world_cover(world, COVER_AIMED_WIPE);
-	for (i = 0; i < world->present; i++)
-	{
-		Host	   *host = &world->hosts[i];
-
-		mend_way_out(world, host);
-		if (host == leader || host->disk.confirmed.term < term)
-			continue;
-		host_crash(world, host, true, false, 0);
-		disk_lose(world, host, may_declare_new(world, host));
-	}
-	leader->crash_step = CRASH_AFTER_SENDING;
-	leader->lose_at_crash = true;
-	leader->declare_new_at_crash = true;
-}
-
-/* A leader that sleeps just until its lease ends, a little less or more. */
-void
-faults_lease_raised(World *world, Host *host, bool is_new)
-{
-	uint64_t	span = world_timeout_ns(world) / 20 + 1;
-
-	if (is_new && !world->is_quiet &&
-		sim_chance(&world->fault_random, world->options.wipe_ppm))
-		wipe_term(world, host, host->cell.lease_term);
-	if (is_new)
-		clones_lease_begins(world, host);
-	if (world->is_quiet ||
-		!sim_chance(&world->fault_random, world->options.lease_edge_ppm))
-		return;
-	world_cover(world, COVER_AIMED_LEASE_EDGE);
-	host->lose_ack = sim_chance(&world->fault_random, world->options.first_ack_ppm);
-	ticker_pause(world, host, host->cell.valid_until_ns - span / 2 +
-				 sim_below(&world->fault_random, span));
 }

@@ -19,7 +19,9 @@
  *	tag.c			what stands in for the HMAC
  *	disk.c			durable state: slow, failing, torn, lost, rolled back
  *	links.c			the network
- *	faults.c		what goes wrong, blindly and aimed
+ *	faults.c		what goes wrong, blindly
+ *	fault_links.c	with the links
+ *	fault_aims.c	and aimed at the moments that matter
  *	clones.c		a copy of a node that runs beside the original
  *	reader.c		who reads the lease cell
  *	ghost.c			what is really true, which no node may know
@@ -913,18 +915,33 @@ extern void links_heal_all(World *world);
 /* faults.c */
 extern void faults_begin(World *world);
 extern void faults_strike(World *world);
-extern void faults_mend(World *world, uint32_t index);
 extern void faults_end(World *world);
-extern void faults_lose_at_crash(World *world, Host *host);
-extern void faults_vote_durable(World *world, Host *host);
+extern Host *faults_choose_host(World *world);
 extern uint64_t faults_draw_length(World *world);
 extern uint64_t faults_draw_down(World *world);
-extern void faults_part_clones(World *world);
+extern void faults_mend_way_out(World *world, const Host *host);
+extern bool faults_may_declare_new(World *world, const Host *host);
+extern void faults_lose_state(World *world, Host *host, bool declared_new);
+extern void faults_lose_at_crash(World *world, Host *host);
 extern void faults_pause_host(World *world, Host *host, uint64_t until_ns);
-extern void faults_loss_unwritten(World *world, Host *host);
-extern void faults_message_left(World *world, Host *host,
-								const RaftMessage *message);
-extern void faults_lease_raised(World *world, Host *host, bool is_new);
+
+/* fault_links.c */
+extern Mend *fault_links_new_mend(World *world, int32_t turns, uint64_t length_ns);
+extern void fault_links_add_node(World *world, Mend *mend, int32_t id,
+								 bool outward, bool inward);
+extern void fault_links_start(World *world, Mend *mend, uint64_t after_ns);
+extern void fault_links_mend(World *world, uint32_t index);
+extern void fault_links_cut_for(World *world, int32_t from, int32_t to,
+								uint64_t length_ns);
+extern void fault_links_part_clones(World *world);
+extern void fault_links_strike(World *world, FaultClass fault);
+
+/* fault_aims.c */
+extern void fault_aims_vote_durable(World *world, Host *host);
+extern void fault_aims_loss_unwritten(World *world, Host *host);
+extern void fault_aims_message_left(World *world, Host *host,
+									const RaftMessage *message);
+extern void fault_aims_lease_raised(World *world, Host *host, bool is_new);
 
 /* clones.c */
 extern void clones_build(World *world);

@@ -50,7 +50,7 @@ end_write(World *world, Host *host)
 		trace_event(world, host, "write fails");
 		raft_persist_failed(host->raft, now_ns, sim_random(&host->draws));
 		if (host->record.standing == RAFT_AMNESIAC)
-			faults_loss_unwritten(world, host);
+			fault_aims_loss_unwritten(world, host);
 		return true;
 	}
 	if (host->view.lease_term != 0 &&
@@ -67,7 +67,7 @@ end_write(World *world, Host *host)
 	ghost_record_durable(world, host);
 	if (host->record.vote >= 0 && host->record.vote != host->id &&
 		(host->view.term != host->record.term || host->view.vote != host->record.vote))
-		faults_vote_durable(world, host);
+		fault_aims_vote_durable(world, host);
 	if (crash_here(world, host, CRASH_WRITTEN, COVER_CRASH_WRITTEN))
 		return false;
 	raft_persisted(host->raft, now_ns, world->now_ns - host->write_began_ns,
@@ -130,7 +130,7 @@ send_messages(World *world, Host *host)
 		trace_note(world, 3, host->place, message.subject_term ^
 				   (uint64_t) message.type << 56 ^ (uint64_t) message.to << 48 ^ message.round << 20);
 		sender_send(world, host, &message);
-		faults_message_left(world, host, &message);
+		fault_aims_message_left(world, host, &message);
 	}
 	return true;
 }

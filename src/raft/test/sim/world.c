@@ -448,7 +448,7 @@ handle_event(World *world, const Event *event)
 			faults_strike(world);
 			break;
 		case EVENT_MEND:
-			faults_mend(world, event->index);
+			fault_links_mend(world, event->index);
 			break;
 		case EVENT_READ:
 			if (host->place < world->present && event->index == (uint32_t) host->body)
