@@ -87,7 +87,9 @@ $(RAFT_TESTS): %: %.o $(BUILD)/raft_helpers.a $(RAFT_OBJS)
 $(WIRE_TESTS): %: %.o $(BUILD)/wire_helpers.a $(RAFT_OBJS) $(WIRE_OBJS)
 # Ahead of the libraries, which it needs.
 $(BUILD)/test/test_contact: $(BUILD)/diagnosis.o
-$(SERVER_TESTS): $(BUILD)/test/test_%: $(BUILD)/test/test_%.o $(BUILD)/%.o \
+$(filter-out %_load,$(SERVER_TESTS)): $(BUILD)/test/test_%: $(BUILD)/test/test_%.o \
+	$(BUILD)/%.o $(RAFT_OBJS) $(WIRE_OBJS) $(PG_LIBS)
+$(BUILD)/test/test_state_file_load: %: %.o $(BUILD)/state_file.o \
 	$(RAFT_OBJS) $(WIRE_OBJS) $(PG_LIBS)
 $(BUILD)/test/test_event_format: $(BUILD)/event_fields.o
 

@@ -431,7 +431,8 @@ reset_disk(void)
 	disk.trace[0] = '\0';
 }
 
-static void
+static pg_attribute_unused()
+void
 plan_fault(FaultKind fault, int call, int fault_errno, size_t torn_at)
 {
 	reset_disk();
@@ -479,7 +480,8 @@ crash(void)
 }
 
 /* The machine loses its power. */
-static void
+static pg_attribute_unused()
+void
 lose_power(void)
 {
 	int			fd;
