@@ -61,7 +61,9 @@
  * neither can be the accepted one without the other being a stranger, which
  * is asked for a proof whenever it probes.  If it was accepted before, this
  * makes the contest; if not, it takes the other's place as after a restart,
- * and the other one's next proof makes it.
+ * and the other one's next proof makes it.  It probes when it hears nothing that
+ * it believes: datagrams of ours that come late, made while we believed it, put
+ * that off.
  *
  * When one of them has gone, the other one is believed after
  * SESSION_CONTEST_ANSWERS answers, or a few more if datagrams of the former

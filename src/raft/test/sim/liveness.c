@@ -175,7 +175,11 @@ break_for_good(World *world, Host *host)
 	return kind;
 }
 
-/* What outsiders have sent before they became outsiders never arrives. */
+/*
+ * What outsiders have sent before they became outsiders never arrives.  Nor does
+ * what was sent to a node that runs twice: one of the two would be content with
+ * what comes late, and not ask why it hears no more.
+ */
 static void
 forget_packets(World *world)
 {
@@ -186,7 +190,9 @@ forget_packets(World *world)
 		Packet	   *packet = &world->packets[world->heap[i].index];
 
 		if ((EventKind) (world->heap[i].order >> 8 & 0xff) == EVENT_PACKET &&
-			!world->in_core[packet->from])
+			(!world->in_core[packet->from] ||
+			 (world->clones_stay &&
+			  (packet->to == world->clone_of || packet->to == world->count))))
 		{
 			memset(packet->bytes, 0, sizeof(packet->bytes));
 			packet->damaged = true;
