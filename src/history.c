@@ -327,9 +327,12 @@ tell_role_or_leader(HistoryWriter *writer, const RaftEvent *event,
 	bool		other_role = role != writer->role;
 	bool		other_leader = leader_id != writer->leader_id;
 
-	/* The same leader in another term. */
+	/*
+	 * The same leader in another term.  Who is no member keeps its own term,
+	 * and so nothing bounds how often it hears of higher ones.
+	 */
 	if (event->type == RAFT_EVENT_LEADER && leader_id != RAFT_NO_NODE &&
-		event->leader == event->old_leader)
+		event->leader == event->old_leader && event->standing == RAFT_MEMBER)
 		other_leader = true;
 	if (!other_role && !other_leader)
 		return;

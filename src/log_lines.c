@@ -285,7 +285,7 @@ log_leader(LogLines *lines, const RaftNode *node, const RaftEvent *event)
 					(errmsg("node %d follows leader %d in term " UINT64_FORMAT "%s",
 							lines->node_id, event->leader, event->term,
 							after)));
-		else
+		else if (event->leader != event->old_leader)
 			ereport(LOG,
 					(errmsg("node %d, which is not counted, hears leader %d%s",
 							lines->node_id, event->leader, after)));

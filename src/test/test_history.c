@@ -35,6 +35,7 @@ static TimestampTz wall_clock;
 
 /* What the node is, as the core would tell it. */
 static RaftRole role;
+static RaftStanding standing;
 static int32 leader;
 static uint64 term;
 static uint64 at_ns;
@@ -65,6 +66,7 @@ begin(void)
 	RaftView	view = {.term = term,.standing = RAFT_MEMBER};
 
 	role = RAFT_FOLLOWER;
+	standing = RAFT_MEMBER;
 	leader = RAFT_NO_NODE;
 	history_begin(&writer, history, SELF, &view);
 }
@@ -107,7 +109,7 @@ feed(RaftEventType type, RaftReason reason, int32 old_leader)
 		.role = role,
 		.old_leader = old_leader,
 		.leader = leader,
-		.standing = RAFT_MEMBER,
+		.standing = standing,
 		.reason = reason
 	};
 
@@ -273,6 +275,26 @@ test_same_leader_in_another_term(void **state)
 	check(1, HISTORY_FOLLOWER, OTHER, "heard the leader");
 	check(0, HISTORY_FOLLOWER, OTHER, "heard the leader");
 	assert_int_equal(entries[count - 1].term, entries[count - 2].term + 1);
+}
+
+/* It never takes the terms over of which it hears, be they a million. */
+static void
+test_same_leader_heard_by_an_amnesiac(void **state)
+{
+	standing = RAFT_AMNESIAC;
+	for (int i = 0; i < 5; i++)
+	{
+		later();
+		know(OTHER, RAFT_REASON_HEARTBEAT);
+		history_flush(&writer);
+	}
+	check(0, HISTORY_FOLLOWER, OTHER, "heard the leader");
+	assert_int_equal(count, 2);
+	later();
+	know(2, RAFT_REASON_HEARTBEAT);
+	history_flush(&writer);
+	check(0, HISTORY_FOLLOWER, 2, "heard the leader");
+	assert_int_equal(count, 3);
 }
 
 static void
@@ -512,6 +534,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_lease_at_once, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_short_lived_leaders, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_same_leader_in_another_term, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_same_leader_heard_by_an_amnesiac, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_failed_rounds_are_counted, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_end_in_the_middle_of_a_round, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_outlives_its_writer, set_up, tear_down),
