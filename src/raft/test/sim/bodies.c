@@ -285,6 +285,24 @@ bodies_copied(World *world, Host *clone, uint64_t known)
 	body->max_term_number = known;
 }
 
+/*
+ * Its disk is put back to a record, or holds none any more: of others' deeds and
+ * of its own, those up to that number are all that it knows, until it asks.
+ */
+void
+bodies_forgets(World *world, Host *host, uint64_t known)
+{
+	Body	   *body = body_of(world, host);
+
+	host->disk.known = known;
+	if (body == NULL)
+		return;
+	if (body->copied > known)
+		body->copied = known;
+	if (body->asked > known)
+		body->asked = known;
+}
+
 void
 bodies_note_start(World *world, Host *host)
 {
@@ -337,7 +355,10 @@ bodies_note_record(World *world, Host *host)
 		return;
 	if (record->standing == RAFT_MEMBER && host->view.standing == RAFT_AMNESIAC &&
 		host->view.forget_at_ns == 0)
+	{
 		body->asked = body->life_began;
+		host->disk.known = UINT64_MAX;
+	}
 	if (body->max_term < record->term)
 	{
 		body->max_term = record->term;

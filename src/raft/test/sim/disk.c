@@ -33,12 +33,20 @@ disk_write_fails(World *world, Host *host)
 		sim_chance(&world->disk_random, 800000);
 }
 
+/* Of so many deeds of its node the record tells. */
+static uint64_t
+count_known(const World *world, const Disk *disk)
+{
+	return disk->known < world->deeds ? disk->known : world->deeds;
+}
+
 static void
 keep_history(const World *world, Disk *disk)
 {
 	if (disk->content != DISK_RECORD)
 		return;
-	disk->history_ended[disk->history_count % SIM_HISTORY] = world->deeds;
+	disk->history_known[disk->history_count % SIM_HISTORY] =
+		count_known(world, disk);
 	disk->history[disk->history_count++ % SIM_HISTORY] = disk->confirmed;
 }
 
@@ -238,6 +246,7 @@ disk_lose(World *world, Host *host, bool declared_new)
 	host->disk.content = DISK_EMPTY;
 	host->disk.has_stray = false;
 	host->disk.declared_new = declared_new;
+	bodies_forgets(world, host, 0);
 	memset(&host->disk.confirmed, 0, sizeof(RaftDurable));
 }
 
@@ -248,6 +257,7 @@ disk_copy(World *world, Host *host)
 		return;
 	ghost_state_lost(world, host);
 	host->disk.content = DISK_COPY;
+	bodies_forgets(world, host, 0);
 }
 
 static uint32_t
@@ -256,17 +266,18 @@ count_kept(const Disk *disk)
 	return disk->history_count < SIM_HISTORY ? disk->history_count : SIM_HISTORY;
 }
 
-/* The record before, and so on from 0; it must have been kept. */
-static const RaftDurable *
-former_record(const Disk *disk, uint32_t back)
+/* Where the record before is, and so on from 0; it must have been kept. */
+static uint32_t
+former_place(const Disk *disk, uint32_t back)
 {
-	return &disk->history[(disk->history_count - 1 - back) % SIM_HISTORY];
+	return (disk->history_count - 1 - back) % SIM_HISTORY;
 }
 
 static bool
-put_back(World *world, Host *host, const RaftDurable *former)
+put_back(World *world, Host *host, uint32_t place)
 {
 	Disk	   *disk = &host->disk;
+	const RaftDurable *former = &disk->history[place];
 
 	if (former->generation >= disk->confirmed.generation ||
 		former->standing != RAFT_MEMBER ||
@@ -275,6 +286,7 @@ put_back(World *world, Host *host, const RaftDurable *former)
 	ghost_state_lost(world, host);
 	disk->confirmed = *former;
 	disk->has_stray = false;
+	bodies_forgets(world, host, disk->history_known[place]);
 	host->ghost.rolled_back = true;
 	return true;
 }
@@ -289,7 +301,7 @@ disk_roll_back(World *world, Host *host)
 	if (kept == 0 || disk->content != DISK_RECORD)
 		return false;
 	return put_back(world, host,
-					former_record(disk, (uint32_t) sim_below(&world->disk_random, kept)));
+					former_place(disk, (uint32_t) sim_below(&world->disk_random, kept)));
 }
 
 /*
@@ -304,22 +316,22 @@ disk_clone(World *world, const Host *original, Host *clone, bool is_snapshot,
 	const Disk *from = &original->disk;
 	Disk	   *disk = &clone->disk;
 	uint32_t	kept = count_kept(from);
-	uint32_t	back;
+	uint32_t	place = 0;
 
 	if (from->content != DISK_RECORD || from->misconfigured ||
 		from->confirmed.standing < RAFT_MEMBER || (is_snapshot && kept == 0))
 		return false;
-	back = is_snapshot ? (uint32_t) sim_below(&world->disk_random, kept) : 0;
-	if (is_snapshot && former_record(from, back)->standing < RAFT_MEMBER)
+	if (is_snapshot)
+		place = former_place(from, (uint32_t) sim_below(&world->disk_random, kept));
+	if (is_snapshot && from->history[place].standing < RAFT_MEMBER)
 		return false;
 	*disk = *from;
 	disk->slow_until_ns = disk->failing_until_ns = 0;
-	*known = world->deeds;
+	*known = is_snapshot ? from->history_known[place] : count_known(world, from);
 	if (is_snapshot)
 	{
-		disk->confirmed = *former_record(from, back);
+		disk->confirmed = from->history[place];
 		disk->has_stray = false;
-		*known = from->history_ended[(from->history_count - 1 - back) % SIM_HISTORY];
 	}
 	else if (original->writing && world->options.tear)
 		leave_stray(world, disk, original, &original->record);
@@ -338,8 +350,8 @@ disk_roll_back_before(World *world, Host *host, uint64_t term, uint32_t further)
 		return false;
 	for (back = 0; back + further < kept; back++)
 	{
-		if (former_record(disk, back)->term < term)
-			return put_back(world, host, former_record(disk, back + further));
+		if (disk->history[former_place(disk, back)].term < term)
+			return put_back(world, host, former_place(disk, back + further));
 	}
 	return false;
 }

@@ -509,8 +509,10 @@ typedef struct Disk
 	uint64_t	failing_until_ns;
 	uint64_t	stuck_ns;		/* mean length of a slow write */
 	RaftDurable history[SIM_HISTORY];	/* former records, for rollbacks */
-	uint64_t	history_ended[SIM_HISTORY]; /* world's deeds by their ends */
+	uint64_t	history_known[SIM_HISTORY]; /* what "known" was at their ends */
 	uint32_t	history_count;
+	uint64_t	known;			/* the record tells of its node's deeds up to
+								 * that; UINT64_MAX: of all */
 } Disk;
 
 /* Where in draining a node is to crash. */
@@ -960,6 +962,7 @@ extern bool clones_hears(const World *world, int32_t from, int32_t place);
 extern void bodies_build(World *world);
 extern void bodies_clear(World *world);
 extern void bodies_copied(World *world, Host *clone, uint64_t known);
+extern void bodies_forgets(World *world, Host *host, uint64_t known);
 extern void bodies_note_start(World *world, Host *host);
 extern void bodies_note_record(World *world, Host *host);
 extern void bodies_note_sent(World *world, Host *host,

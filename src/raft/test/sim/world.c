@@ -304,6 +304,7 @@ build_host(World *world, Host *host, int32_t place)
 	host->early_draws = sim_random(&world->session_random);
 	world_first_timings(world, host, &host->timings);
 
+	host->disk.known = UINT64_MAX;
 	host->disk.declared_new = world->options.born != 0;
 	if (!world->options.born)
 	{
