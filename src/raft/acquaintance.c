@@ -48,6 +48,7 @@ acquaintance_note_peer(RaftNode *node, const RaftMessage *message)
 			peer->former_generation = peer->generation;
 		peer->session = message->from_session;
 		peer->reported = false;
+		peer->lost_generation = 0;
 	}
 	peer->last_heard_ns = node->now_ns;
 	peer->term = message->term;

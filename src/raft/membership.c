@@ -99,14 +99,24 @@ membership_tell_generation(const RaftNode *node, RaftMessage *message)
 void
 membership_note_peer(RaftNode *node, const RaftMessage *message)
 {
+	RaftPeer   *peer = &node->peers[message->from];
+
 	if (node->generation_reported < message->generation_seen)
 		node->generation_reported = message->generation_seen;
 	if (node->generation_reported < message->former_generation_seen)
 		node->generation_reported = message->former_generation_seen;
 
-	/* What it told before it knew of its loss is worth nothing. */
+	/*
+	 * What it told before it knew of its loss is worth nothing, nor is what
+	 * comes late of that: whatever it tells as a member again is of a later
+	 * record.
+	 */
 	if (message->standing == RAFT_AMNESIAC)
-		node->peers[message->from].reported = false;
+	{
+		peer->reported = false;
+		if (peer->lost_generation < message->generation)
+			peer->lost_generation = message->generation;
+	}
 	if (node->wanted.standing == RAFT_AMNESIAC)
 		return;
 
@@ -331,6 +341,11 @@ membership_receive_term_report(RaftNode *node, const RaftMessage *message)
 
 	/* Asked for in this session, or it may be older than what we forgot. */
 	if (message->nonce != node->config.session)
+		return;
+
+	/* And not made before it found out that its own state is lost. */
+	if (message->standing != RAFT_AMNESIAC &&
+		message->generation <= peer->lost_generation)
 		return;
 	peer->reported = true;
 	peer->reported_standing = message->standing;

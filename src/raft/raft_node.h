@@ -84,6 +84,8 @@ typedef struct RaftPeer
 	bool		reported;
 	RaftStanding reported_standing;
 	uint64_t	reported_term;
+	uint64_t	lost_generation;	/* of its present session's records, the
+									 * newest that was an amnesiac's; 0: none */
 
 	/* Answer to the latest candidacy. */
 	RaftRefusal refusal;

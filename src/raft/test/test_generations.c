@@ -345,7 +345,10 @@ test_report_dies_with_its_senders_state(void **state)
 	assert_true(core_peer(&core, 1).awaited);
 	core_run_until(&core, CORE_START_NS + RAFT_MAX_PROMISE_NS + SECONDS(5));
 	assert_int_equal(core.disk.standing, RAFT_AMNESIAC);
-	core_report(&core, 1, RAFT_MEMBER, 9);
+	message = core_message(&core, RAFT_MESSAGE_TERM_REPORT, 1, 9);
+	message.nonce = core.config.session;
+	message.generation++;
+	core_receive(&core, &message);
 	assert_int_equal(core.disk.standing, RAFT_MEMBER);
 	core_free(&core);
 }

@@ -136,6 +136,7 @@ test_whose_report_counts(void **state)
 	for (standing = RAFT_NEW; standing <= RAFT_AMNESIAC; standing++)
 	{
 		bool		counts = standing == RAFT_READY || standing == RAFT_MEMBER;
+		RaftMessage message;
 		Core		core;
 
 		start_amnesiac(&core, 3, 5);
@@ -145,8 +146,11 @@ test_whose_report_counts(void **state)
 		core_run_until(&core, RECOVER_AT_NS + SECONDS(10));
 		assert_int_equal(core.disk.standing, counts ? RAFT_MEMBER : RAFT_AMNESIAC);
 
-		/* A later report replaces it. */
-		core_report(&core, 2, RAFT_MEMBER, 11);
+		/* A later report replaces it, of a later record. */
+		message = core_message(&core, RAFT_MESSAGE_TERM_REPORT, 2, 11);
+		message.nonce = core.config.session;
+		message.generation = 2;
+		core_receive(&core, &message);
 		assert_int_equal(core.disk.standing, RAFT_MEMBER);
 		assert_int_equal(core.disk.term, 11);
 		core_free(&core);
@@ -167,6 +171,68 @@ test_report_is_withdrawn_by_a_later_one(void **state)
 	assert_true(core_peer(&core, 2).awaited);
 	core_run_until(&core, RECOVER_AT_NS + SECONDS(10));
 	assert_int_equal(core.disk.standing, RAFT_AMNESIAC);
+	core_free(&core);
+}
+
+/*
+ * Nor does one count that was made before the peer found out and comes after
+ * its word of the loss.  Once it is a member again, its records are later ones.
+ */
+static void
+test_report_that_comes_after_the_word_of_its_loss(void **state)
+{
+	Core		core;
+	RaftMessage message;
+	RaftMessage late;
+
+	(void) state;
+	start_amnesiac(&core, 3, 5);
+	core_report(&core, 1, RAFT_MEMBER, 9);
+	core_run_until(&core, RECOVER_AT_NS + SECONDS(10));
+	late = core_message(&core, RAFT_MESSAGE_TERM_REPORT, 2, 7);
+	late.nonce = core.config.session;
+	late.generation = 20;
+	message = core_message(&core, RAFT_MESSAGE_PROBE, 2, 7);
+	message.standing = RAFT_AMNESIAC;
+	message.generation = 20;	/* not written yet */
+	core_receive(&core, &message);
+	core_receive(&core, &late);
+	assert_true(core_peer(&core, 2).awaited);
+	message.generation = 22;
+	core_receive(&core, &message);
+	late.generation = 21;
+	core_receive(&core, &late);
+	assert_true(core_peer(&core, 2).awaited);
+	assert_int_equal(core.disk.standing, RAFT_AMNESIAC);
+
+	late.generation = 23;
+	late.term = 10;
+	core_receive(&core, &late);
+	assert_int_equal(core.disk.standing, RAFT_MEMBER);
+	assert_int_equal(core.disk.term, 10);
+	core_free(&core);
+}
+
+/* One in its place that has lost all begins to count its records anew. */
+static void
+test_report_of_a_peer_that_began_anew(void **state)
+{
+	Core		core;
+	RaftMessage message;
+
+	(void) state;
+	start_amnesiac(&core, 3, 5);
+	core_report(&core, 1, RAFT_MEMBER, 9);
+	message = core_message(&core, RAFT_MESSAGE_PROBE, 2, 7);
+	message.standing = RAFT_AMNESIAC;
+	message.generation = 20;
+	core_receive(&core, &message);
+	message = core_message(&core, RAFT_MESSAGE_TERM_REPORT, 2, 7);
+	message.from_session = 555;
+	message.nonce = core.config.session;
+	message.generation = 2;
+	core_receive(&core, &message);
+	assert_false(core_peer(&core, 2).awaited);
 	core_free(&core);
 }
 
@@ -777,6 +843,8 @@ main(void)
 		cmocka_unit_test(test_recovery_needs_all_others),
 		cmocka_unit_test(test_whose_report_counts),
 		cmocka_unit_test(test_report_is_withdrawn_by_a_later_one),
+		cmocka_unit_test(test_report_that_comes_after_the_word_of_its_loss),
+		cmocka_unit_test(test_report_of_a_peer_that_began_anew),
 		cmocka_unit_test(test_report_to_another_query_does_not_count),
 		cmocka_unit_test(test_restarted_peer_is_asked_anew),
 		cmocka_unit_test(test_recovered_term),
