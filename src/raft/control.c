@@ -102,9 +102,7 @@ raft_reconfigure(RaftNode *node, const RaftTimings *timings, uint64_t now_ns,
 		node->wanted.max_promise_ns < raft_promise_ns(timings))
 		persistence_want(node);
 
-	if (node->role == RAFT_LEADER &&
-		node->heartbeat_ns > node->now_ns + timings->heartbeat_interval_ns)
-		node->heartbeat_ns = node->now_ns + timings->heartbeat_interval_ns;
+	lease_cap_heartbeat(node);
 	if (node->storage_retry_ns > node->now_ns + timings->election_timeout_min_ns)
 		node->storage_retry_ns = node->now_ns + timings->election_timeout_min_ns;
 

@@ -17,6 +17,12 @@
 
 #include <string.h>
 
+/*
+ * So often, at least, a promise is renewed while it lasts.  Of the least
+ * election timeout, five heartbeats, a promise is 3.5.
+ */
+#define ROUNDS_PER_PROMISE		3
+
 /* A lease that has begun, has not been given up and has not run out. */
 bool
 lease_is_valid(const RaftNode *node)
@@ -97,6 +103,33 @@ send_round(RaftNode *node)
 }
 
 /*
+ * How long until the next round, once there is a lease.  Voters may have
+ * shorter settings than ours, as when these are changed on one node after the
+ * other: their promises, and their patience, must not end between two rounds.
+ * With one set of settings for all, it is the interval that is set.
+ */
+static uint64_t
+beat_ns(const RaftNode *node)
+{
+	uint64_t	heartbeat = node->config.timings.heartbeat_interval_ns;
+	uint64_t	beat = heartbeat;
+	int32_t		i;
+
+	for (i = 0; i < node->config.node_count; i++)
+	{
+		const RaftPeer *peer = &node->peers[i];
+
+		if (peer->acknowledged_ns != 0 &&
+			peer->acknowledged_ns + RAFT_FRESH_HEARTBEATS * heartbeat >= node->now_ns &&
+			peer->promise_ns / ROUNDS_PER_PROMISE < beat)
+			beat = peer->promise_ns / ROUNDS_PER_PROMISE;
+	}
+	if (beat < RAFT_RESEND_MIN_NS)
+		beat = RAFT_RESEND_MIN_NS;
+	return beat < heartbeat ? beat : heartbeat;
+}
+
+/*
  * Until the lease begins, rounds are repeated as requests are: a lost one must
  * not cost a whole heartbeat.  Not faster than the ring of rounds allows,
  * lest an acknowledgement that took long is no longer known.
@@ -109,10 +142,20 @@ round_interval_ns(const RaftNode *node)
 	uint64_t	least = raft_promise_ns(&node->config.timings) / (RAFT_ROUND_HISTORY / 2);
 
 	if (node->lease_end_ns != 0)
-		return heartbeat;
+		return beat_ns(node);
 	if (interval < least)
 		interval = least;
 	return interval < heartbeat ? interval : heartbeat;
+}
+
+/* A leader's settings, or a voter's, have changed: rounds may be due earlier. */
+void
+lease_cap_heartbeat(RaftNode *node)
+{
+	uint64_t	latest = node->now_ns + beat_ns(node);
+
+	if (node->role == RAFT_LEADER && node->heartbeat_ns > latest)
+		node->heartbeat_ns = latest;
 }
 
 /* A majority has voted; the lease begins when a majority has promised. */
@@ -136,7 +179,10 @@ lease_begin_leadership(RaftNode *node)
 	succession_begin(node);
 	memset(node->expiry_ns, 0, sizeof(node->expiry_ns));
 	for (i = 0; i < node->config.node_count; i++)
+	{
 		node->peers[i].acknowledged_ns = 0;
+		node->peers[i].promise_ns = 0;
+	}
 	send_round(node);
 	node->heartbeat_ns = node->now_ns + round_interval_ns(node);
 }
@@ -337,7 +383,9 @@ lease_receive_heartbeat_ack(RaftNode *node, const RaftMessage *message)
 	if (peer->acknowledged_ns < sent)
 	{
 		peer->acknowledged_ns = sent;
+		peer->promise_ns = message->promise_ns;
 		acquaintance_note_round_trip(node, message->from, node->now_ns - sent);
 	}
 	extend_lease(node);
+	lease_cap_heartbeat(node);
 }

@@ -92,8 +92,9 @@ typedef struct RaftPeer
 	uint64_t	ask_again_ns;	/* refused as PROMISED or SILENT: that ends
 								 * then */
 
-	/* Leader's: sending time of the newest acknowledged round. */
+	/* Leader's: sending time of the newest acknowledged round, ... */
 	uint64_t	acknowledged_ns;
+	uint64_t	promise_ns;		/* and for how long that promises; 0: none yet */
 	int32_t		rank;			/* leader's: that it is told, or RAFT_NO_RANK */
 } RaftPeer;
 
@@ -259,6 +260,7 @@ extern void lease_begin_leadership(RaftNode *node);
 extern bool lease_is_valid(const RaftNode *node);
 extern void lease_expire(RaftNode *node);
 extern void lease_tick(RaftNode *node);
+extern void lease_cap_heartbeat(RaftNode *node);
 extern uint64_t lease_deadline(const RaftNode *node);
 extern void lease_receive_heartbeat(RaftNode *node, const RaftMessage *message);
 extern void lease_receive_heartbeat_ack(RaftNode *node, const RaftMessage *message);

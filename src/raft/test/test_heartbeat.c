@@ -229,6 +229,68 @@ test_leader_takes_a_shorter_interval_at_once(void **state)
 	core_free(&core);
 }
 
+/* ----------
+ * Voters with shorter settings
+ * ----------
+ */
+
+/* Their promises are renewed in time, and nobody's interval gets longer. */
+static void
+test_leader_beats_as_its_voters_need_it(void **state)
+{
+	Core		core;
+	uint64_t	elected_ns;
+
+	(void) state;
+	core_start_elected(&core, 3);
+	elected_ns = core.now_ns;
+	core_ack(&core, 1, 1, SECONDS(60));
+	core_tick(&core, core.now_ns);
+	assert_true(raft_next_deadline(core.raft) == elected_ns + HEARTBEAT_NS);
+	core_ack(&core, 2, 2, MS(120));
+	assert_true(raft_next_deadline(core.raft) == elected_ns + MS(40));
+	core_run_until(&core, elected_ns + MS(40));
+	assert_int_equal(core_count_sent(&core, RAFT_MESSAGE_HEARTBEAT, 1), 1);
+	core_run_until(&core, elected_ns + MS(79));
+	assert_int_equal(core_count_sent(&core, RAFT_MESSAGE_HEARTBEAT, 1), 0);
+	core_run_until(&core, elected_ns + MS(80));
+	assert_int_equal(core_count_sent(&core, RAFT_MESSAGE_HEARTBEAT, 1), 1);
+
+	/* An older acknowledgement says nothing new, the next one does. */
+	core_ack(&core, 2, 1, MS(30));
+	assert_true(raft_next_deadline(core.raft) == elected_ns + MS(120));
+	core_ack(&core, 2, 4, PROMISE_NS);
+	core_run_until(&core, elected_ns + MS(120));
+	assert_true(raft_next_deadline(core.raft) == core.now_ns + HEARTBEAT_NS);
+	core_free(&core);
+}
+
+/* Whatever they tell, there is a least interval, and it ends with their word. */
+static void
+test_leader_does_not_hurry_for_a_voter_that_is_gone(void **state)
+{
+	Core		core;
+	uint64_t	round;
+
+	(void) state;
+	core_start_elected(&core, 3);
+	core_ack(&core, 1, 1, PROMISE_NS);
+	core_tick(&core, core.now_ns);
+	core_ack(&core, 2, 2, 0);
+	assert_true(raft_next_deadline(core.raft) == core.now_ns + MS(5));
+	for (round = 3; round < 3 + 60 + 1; round++)
+	{
+		core_run_until(&core, core.now_ns + MS(5));
+		assert_int_equal(core_count_sent(&core, RAFT_MESSAGE_HEARTBEAT, 2), 1);
+		core_ack(&core, 1, round, PROMISE_NS);
+	}
+	core_run_until(&core, core.now_ns + HEARTBEAT_NS - 1);
+	assert_int_equal(core_count_sent(&core, RAFT_MESSAGE_HEARTBEAT, 2), 0);
+	core_run_until(&core, core.now_ns + 1);
+	assert_int_equal(core_count_sent(&core, RAFT_MESSAGE_HEARTBEAT, 2), 1);
+	core_free(&core);
+}
+
 int
 main(void)
 {
@@ -240,6 +302,8 @@ main(void)
 		cmocka_unit_test(test_interval_of_the_first_rounds),
 		cmocka_unit_test(test_first_rounds_stay_in_the_ring),
 		cmocka_unit_test(test_leader_takes_a_shorter_interval_at_once),
+		cmocka_unit_test(test_leader_beats_as_its_voters_need_it),
+		cmocka_unit_test(test_leader_does_not_hurry_for_a_voter_that_is_gone),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

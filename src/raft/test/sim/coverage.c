@@ -157,6 +157,7 @@ static const char *const names[COVER_FAULTS] = {
 	[COVER_LIVE_RECOVERED] = "liveness: all are members again",
 	[COVER_LIVE_OPERATOR] = "liveness: an operator had to help",
 	[COVER_LIVE_CLONES] = "liveness: a node goes on as two",
+	[COVER_LIVE_UNEVEN] = "liveness: settings stay uneven",
 };
 
 const char *

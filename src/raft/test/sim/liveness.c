@@ -4,7 +4,7 @@
  *		What must happen when faults end.
  *
  * A majority of members is healed for good: good links among them, good disks,
- * no pauses, one set of timings.  All others stay broken: down, mute, deaf,
+ * no pauses, and mostly one set of timings.  All others stay broken: down, mute, deaf,
  * deaf and crashing again and again, or cut off and mute by turns.  (None of
  * them can be heard and hear, so none can lead; whoever can, is no outsider.)
  * If there is no majority of members, all nodes are healed, and operators may
@@ -235,15 +235,20 @@ heal(World *world, Host *host)
 	}
 }
 
-/* One set of timings and one position for all; somebody may lead. */
-static void
+/*
+ * One set of timings, or one for each, and one position for all; somebody may
+ * lead.  Returns the longest timeout of the new settings.
+ */
+static uint64_t
 settle(World *world)
 {
-	uint64_t	former_max_ns = 0;
+	uint64_t	max_ns = 0;
 	bool		may_lead = false;
 	int32_t		i;
 
-	world->options.uneven_timings = 0;
+	world->options.uneven_timings = world->options.uneven_for_good ? 2 : 0;
+	if (world->options.uneven_for_good)
+		world_cover(world, COVER_LIVE_UNEVEN);
 	for (i = 0; i < world->count; i++)
 		may_lead |= world->in_core[i] && world->hosts[i].timings.priority > 0;
 	for (i = 0; i < world->count; i++)
@@ -259,15 +264,16 @@ settle(World *world)
 		world_first_timings(world, host, &host->timings);
 		host->timings.priority = priority;
 		memset(&host->position, 0, sizeof(RaftPosition));
+		if (max_ns < host->timings.election_timeout_max_ns)
+			max_ns = host->timings.election_timeout_max_ns;
 		await_free(world, host);
 		if (world->failed)
-			return;
-		if (former_max_ns < host->view.timings.election_timeout_max_ns)
-			former_max_ns = host->view.timings.election_timeout_max_ns;
+			break;
 		(void) host_reload(world, host);
 		await_free(world, host);
 		(void) host_move_position(world, host);
 	}
+	return max_ns;
 }
 
 /* ----------
@@ -520,7 +526,7 @@ liveness_run(World *world)
 		else
 			kinds[i] = break_for_good(world, &world->hosts[i]);
 	}
-	settle(world);
+	max_ns = settle(world);
 	if (!is_majority)
 		await_members(world, kinds);
 	if (world->clones_stay)
@@ -528,7 +534,6 @@ liveness_run(World *world)
 	if (world->failed || world->claims_over)
 		return;
 
-	max_ns = world_timeout_ns(world) / 100 * (uint64_t) world->options.timeout_max_percent;
 	bound_ns = unavoidable_ns(world, former_max_ns) + (world->count > 9 ? 5 : 3) * max_ns;
 	term = world->max_term;
 	began_ns = world->now_ns;

@@ -40,7 +40,7 @@ static const OptionName option_names[] = {
 	OPTION(promise_edge_ppm), OPTION(ack_loss_ppm), OPTION(wipe_ppm),
 	OPTION(first_ack_ppm), OPTION(read_percent),
 	OPTION(read_pause_ppm), OPTION(early_ticks), OPTION(roll_back_ppm), OPTION(clone_ppm),
-	OPTION(liveness), OPTION(ignored),
+	OPTION(liveness), OPTION(uneven_for_good), OPTION(ignored),
 };
 
 #define OPTION_COUNT (sizeof(option_names) / sizeof(option_names[0]))
@@ -215,6 +215,7 @@ options_draw(SimOptions *options, uint64_t seed)
 	options->roll_back_ppm = one_in(random, 3) ? between(random, 100000, 900000) : 0;
 	options->liveness = 1;
 	options->clone_ppm = perhaps(random, 10000, 500000);
+	options->uneven_for_good = one_in(random, 4);
 }
 
 /* "name=value name=value ..."; false: there is no such option. */

@@ -210,6 +210,7 @@ typedef struct SimOptions
 								 * and roll its candidate back to before its
 								 * candidacy, of which nobody else knows */
 	int64_t		liveness;		/* have a liveness phase */
+	int64_t		uneven_for_good;	/* with settings that stay uneven, wildly */
 	int64_t		ignored;		/* bit for each invariant not to be checked */
 } SimOptions;
 
@@ -392,6 +393,7 @@ typedef enum Coverage
 	COVER_LIVE_RECOVERED,
 	COVER_LIVE_OPERATOR,
 	COVER_LIVE_CLONES,
+	COVER_LIVE_UNEVEN,
 
 	/* One for each fault class follows. */
 	COVER_FAULTS,
