@@ -143,8 +143,14 @@ receive_packet(World *world, Host *host, uint32_t index)
 		return;
 	}
 	host->inbox_count++;
-	if (host->inbox_count > 1 || !ticker_is_free(world, host))
+	if (host->inbox_count > 1)
 		return;
+	if (!ticker_is_free(world, host))
+	{
+		/* It is awake when its pause ends, not only when something is due. */
+		ticker_reschedule(world, host);
+		return;
+	}
 	if (world->options.ticker_late_us > 0)
 		ticker_pause(world, host, world->now_ns +
 					 sim_exponential(&world->network_random,
