@@ -32,11 +32,18 @@
 #include "postmaster/interrupt.h"
 #include "shared_state.h"
 #include "storage/ipc.h"
+#include "storage/pmsignal.h"
 #include "utils/memutils.h"
 
 /* An answer that takes longer is worth a line in the log; and another one. */
-#define FIRST_NOTE_MS	5000
-#define NEXT_NOTE_MS	60000
+#define FIRST_NOTE_NS	(5 * NS_PER_S)
+#define NEXT_NOTE_NS	(60 * NS_PER_S)
+
+/*
+ * While waiting, look this often whether the postmaster lives: the signal that
+ * tells of its death may come just before the wait.
+ */
+#define POSTMASTER_CHECK_MS 1000
 
 typedef enum DiskCall
 {
@@ -204,35 +211,47 @@ disk_path(void)
 	return state_path;
 }
 
+/* End within a wait.  SIGTERM must not begin another end within this one. */
+static void
+leave(int code)
+{
+	waiting = false;
+	proc_exit(code);
+}
+
 /* From here on SIGTERM ends this process at once, also one that came before. */
 static void
 begin_to_wait(void)
 {
 	waiting = true;
 	if (ShutdownRequestPending)
-		proc_exit(0);
+		leave(0);
 }
 
 /*
  * Wait until there is an answer, or nobody who could give one; say so if that
  * takes long.  A process that ends meanwhile must not be within the log's
  * code, so "waiting" is false there.
+ *
+ * When the postmaster has died, this process must not stay: no other one could
+ * start while shared memory is in use.
  */
 static void
 await_answer(void)
 {
 	struct pollfd readable = {.fd = disk_socket,.events = POLLIN};
 	uint64		began_ns = clock_now_ns();
-	int			timeout_ms = FIRST_NOTE_MS;
+	uint64		note_at_ns = began_ns + FIRST_NOTE_NS;
 
 	for (;;)
 	{
-		int			events = poll(&readable, 1, timeout_ms);
-
-		if (events > 0)
+		/* Otherwise the time is over, or a signal has come. */
+		if (poll(&readable, 1, POSTMASTER_CHECK_MS) > 0)
 			return;
-		if (events < 0)
-			continue;			/* a signal */
+		if (!PostmasterIsAlive())
+			leave(1);
+		if (clock_now_ns() < note_at_ns)
+			continue;
 		waiting = false;
 		ereport(LOG,
 				(errmsg("the disk of state directory \"%s\" has not answered for %.0f s",
@@ -241,7 +260,7 @@ await_answer(void)
 				 errdetail("Node %d takes no part in elections until it does.",
 						   config_node_id)));
 		begin_to_wait();
-		timeout_ms = NEXT_NOTE_MS;
+		note_at_ns = clock_now_ns() + NEXT_NOTE_NS;
 	}
 }
 

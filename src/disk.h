@@ -14,8 +14,8 @@
  * left behind in a write, the lock stays taken until that write is over, and
  * the next ticker waits: what was written late can be overtaken by nobody.
  *
- * All of these run in the ticker.  While one waits, SIGTERM ends the ticker
- * at once.  If the child has ended, they end the ticker by ereport(ERROR);
+ * All of these run in the ticker.  While one waits, SIGTERM and the death of
+ * the postmaster end the ticker at once.  If the child has ended, they end the ticker by ereport(ERROR);
  * what the child had to say is in the server log.
  *
  *-------------------------------------------------------------------------

@@ -149,6 +149,22 @@ $cluster->wait_for(
 	'the node to be back when the disk answers');
 $cluster->wait_for_leader;
 
+# Nor does it keep the server from starting when its postmaster was killed: who
+# waits for the disk leaves, and nothing of the server's memory stays in use.
+hang_ticker($node);
+my $waiting = $cluster->status($node)->{ticker_pid};
+$cluster->kill_postmaster($node);
+$cluster->wait_for(sub { !kill 0, $waiting },
+	'the ticker that waits for the disk to find its postmaster dead');
+start($node);
+is($cluster->value($node, 'SELECT 1'),
+	1, 'postmaster killed while the disk hangs: the server starts');
+let_disk_answer($node);
+$cluster->wait_for(
+	sub { $cluster->status($node)->{role} ne 'down' },
+	'the node to be back after its postmaster was killed');
+$cluster->wait_for_leader;
+
 #
 # Full queues.  The ticker does not take from the inbox while its disk hangs,
 # and each Probe of a session that it has accepted is answered, so these fill

@@ -420,6 +420,21 @@ sub kill9
 	return;
 }
 
+=item $cluster->kill_postmaster($id)
+
+The same, but returns at once: its children may be there still.
+
+=cut
+
+sub kill_postmaster
+{
+	my ($self, $id) = @_;
+
+	$self->{nodes}[$id]->kill9;
+	$self->_forget($id);
+	return;
+}
+
 =item $cluster->power_off($id)
 
 Ends all processes of a node by SIGKILL at once, as if its machine had lost
@@ -471,13 +486,22 @@ sub thaw
 sub _await_end
 {
 	my ($self, $id) = @_;
+
+	delete $self->{running}{$id};
+	$self->wait_for(sub { !_processes_in($self->{nodes}[$id]->data_dir) },
+		"the end of every process of node $id");
+	$self->_forget($id);
+	return;
+}
+
+# Its postmaster was killed: it does not run, and may be started again.
+sub _forget
+{
+	my ($self, $id) = @_;
 	my $node = $self->{nodes}[$id];
 
 	delete $self->{running}{$id};
 	$self->_forget_session($id);
-	$self->wait_for(
-		sub { !_processes_in($node->data_dir) },
-		"the end of every process of node $id");
 
 	# Until init collects the postmaster, and once its process id is another's,
 	# a new one would take it for alive.
