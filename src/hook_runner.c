@@ -299,7 +299,6 @@ begin_news(void)
 {
 	HookState  *hook = &shared_state->hook;
 
-	run.run.skipped = 0;
 	if (hook->begun_sequence != hook->news.sequence)
 	{
 		if (hook->begun_leader != RAFT_NO_NODE)
@@ -321,6 +320,13 @@ report_not_started(uint64 now_ns, int start_errno)
 
 	pg_atomic_fetch_add_u64(&shared_state->hook.failures, 1);
 	start_at_ns = now_ns + START_RETRY_NS;
+
+	/* News is begun again as long as it is not finished; this one is. */
+	if (run.run.attempt > 1)
+	{
+		run.run.attempt--;
+		retry_at_ns = start_at_ns;
+	}
 	if (!worker_may_log(&limit, now_ns, &suppressed))
 		return;
 	errno = start_errno;

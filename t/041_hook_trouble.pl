@@ -181,11 +181,30 @@ cmp_ok(scalar(lines_in('stubborn')),
 my $settled = lines_in('stubborn');
 
 #
+# It fails, and for a while no process can be started to repeat it
+#
+
+use_hook(<<'SCRIPT', hook_retry_interval => '20ms');
+[ $PG_LEADER_LEADER_ID = -1 ] || [ -e @directory@/mended ]
+SCRIPT
+$term = change_leader();
+wait_for_end($term, qr/failed/);
+my @limit = ('prlimit', '--pid', $hook->runner(0));
+my ($usual) = run_command([ @limit, qw(--nproc --noheadings --output SOFT) ]);
+system_or_bail(@limit, '--nproc=0:');
+$cluster->wait_for_log(0,
+	qr/could not start pg_leader hook \d+ \(leader 0, term $term\)/, $from);
+append_to_file($hook->path('mended'), '');
+system_or_bail(@limit, "--nproc=$usual:");
+wait_for_end($term, qr/succeeded/);
+pass('no process for a repetition: it is tried again');
+
+#
 # It hangs
 #
 
 $before = counters();
-use_hook(<<'SCRIPT', hook_timeout => '200ms');
+use_hook(<<'SCRIPT', hook_timeout => '200ms', hook_retry_interval => 0);
 [ $PG_LEADER_LEADER_ID != -1 ] || exit 0
 trap 'echo $PG_LEADER_TERM >>@directory@/polite; exit 5' TERM
 sleep 100000 & echo $! >>@directory@/hanging
