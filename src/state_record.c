@@ -253,12 +253,12 @@ are_same_state(const RaftDurable *first, const RaftDurable *second)
  * which looks ambiguous: was the unreadable one a write that a crash tore,
  * and that was never confirmed, so that the other is right; or was it the
  * newest confirmed record, which has rotted since, so that the other is the
- * past and would vote twice?  The mirror write resolves it: as soon as the
- * node has nothing more urgent to do, a confirmed record is written to the
- * other slot as well, and from then until the next change one unreadable slot
- * hides nothing.  What remains is rot of the one slot that holds the newest
- * record before its mirror write: peers that have seen the lost generation
- * tell the node so, which then becomes an amnesiac.
+ * past and would vote twice?  The mirror write resolves it: some milliseconds
+ * later, when the node has nothing more urgent to do, a confirmed record is
+ * written to the other slot as well, and from then until the next change one
+ * unreadable slot hides nothing.  What remains is rot of the one slot that
+ * holds the newest record before its mirror write: peers that have seen the
+ * lost generation tell the node so, which then becomes an amnesiac.
  *
  * Two readable slots that cannot both have come from this code (one
  * generation with two contents, two files' records in one, a term that goes

@@ -57,6 +57,13 @@
 /* How often to look whether the state file is still in its place. */
 #define STORAGE_CHECK_NS		NS_PER_S
 
+/*
+ * The second copy of a record is written so much later.  Most records are votes,
+ * and what follows one is the leader's first heartbeat, a round trip later: the
+ * lease waits for its acknowledgement, which is not to wait for the disk.
+ */
+#define MIRROR_DELAY_NS			(50 * NS_PER_MS)
+
 /* The core keeps no more, and most entries bring none. */
 #define EVENTS_PER_ENTRY		32
 
@@ -78,7 +85,8 @@ typedef struct Ticker
 
 	const char *stop_reason;	/* why this process is to end, if not as it
 								 * was told to, or for an error; else NULL */
-	bool		mirror_pending; /* the other slot is out of date */
+	uint64		mirror_at_ns;	/* when to bring the state file's other slot
+								 * up to date; 0: it is */
 	bool		file_lost;		/* deleted or replaced under our feet */
 	uint64		storage_checked_ns;
 	LogLimit	write_limit;	/* messages about failed writes */
@@ -172,7 +180,7 @@ persist(const RaftDurable *durable)
 		pg_atomic_fetch_add_u64(&counters->state_write_ns, took_ns);
 		shared_state_raise(&counters->state_write_max_ns, took_ns);
 
-		ticker.mirror_pending = true;
+		ticker.mirror_at_ns = end_ns + MIRROR_DELAY_NS;
 		event_log_persisted(ticker.node, durable, end_ns, took_ns, draw());
 		return;
 	}
@@ -600,6 +608,16 @@ check_storage(uint64 now_ns)
 		abandon_lost_file();
 }
 
+/* Write the second copy, unless messages wait. */
+static void
+mirror_state(uint64 now_ns, bool more)
+{
+	if (ticker.mirror_at_ns == 0 || now_ns < ticker.mirror_at_ns || more)
+		return;
+	ticker.mirror_at_ns = 0;
+	disk_mirror();
+}
+
 /* Which peers are lost, or back? */
 static void
 check_contact(uint64 now_ns)
@@ -643,6 +661,8 @@ sleep_until_needed(bool hurry)
 
 	deadline_ns = Min(deadline_ns, raft_next_deadline(ticker.node));
 	deadline_ns = Min(deadline_ns, log_lines_next_deadline(&ticker.lines));
+	if (ticker.mirror_at_ns != 0)
+		deadline_ns = Min(deadline_ns, ticker.mirror_at_ns);
 	timeout_ms = hurry ? 0 : worker_timeout_ms(now_ns, deadline_ns);
 	if (ticker.publication.is_pending && timeout_ms > PUBLISH_RETRY_MS)
 		timeout_ms = PUBLISH_RETRY_MS;
@@ -734,12 +754,7 @@ pg_leader_ticker_main(Datum main_arg)
 		log_lines_note(&ticker.lines, ticker.node, now_ns);
 		report_oversleeping(now_ns);
 
-		/* The second copy: after the answers have left and none is due. */
-		if (ticker.mirror_pending && !more)
-		{
-			ticker.mirror_pending = false;
-			disk_mirror();
-		}
+		mirror_state(now_ns, more);
 
 		if (queue_flush(ticker.outbox) == QUEUE_DETACHED)
 			leave_broken_pipeline();

@@ -97,6 +97,14 @@ foreach my $slot (0, 1)
 	{
 		my $name = "bit flipped in byte $byte of slot $slot";
 
+		# The second copy is written a little later than the first.
+		$cluster->wait_for(
+			sub {
+				my ($one, $two) =
+				  map { $_->{record}{generation} } $cluster->state_slots(2);
+				return defined $one && defined $two && $one == $two;
+			},
+			'both slots to hold the same record');
 		$cluster->stop('fast', 2);
 		my $before = $cluster->state_of(2);
 		flip_bit(state_path($cluster, 2), $slots[$slot]{offset} + $byte);
