@@ -708,6 +708,36 @@ like(
 	'... and leaves nothing of what was there');
 
 #
+# Streams that are closed
+#
+
+# A connection must not take their place.
+@from = map { $cluster->log_size($_) } $cluster->ids;
+foreach my $case (
+	[ 'status --watch=0.2',        '2>&1 >&-' ],
+	[ 'status --watch=0.2 --json', '2>&1 >&- <&-' ],
+	[ 'status --watch=0.2',        '2>&1 >/dev/full' ])
+{
+	my ($arguments, $closed) = @$case;
+	my $run = IPC::Run::start(
+		[ 'bash', '-c', "exec pg_leaderctl $arguments '$all' $closed" ],
+		'>', \$out, IPC::Run::timeout(60, name => 'closed'));
+	$run->finish;
+	is($run->result, 2, "$arguments $closed: ends with 2");
+	like(
+		$out,
+		qr/^pg_leaderctl: error: could not write to standard output: (?:Bad file|No space)/,
+		'... and says why');
+}
+IPC::Run::run([ 'bash', '-c', "exec pg_leaderctl transfer 9 '$all' 2>&- >&-" ]);
+is($? >> 8, 1, 'transfer 9 2>&- >&-: ends with 1');
+is( scalar(
+		grep { /invalid frontend message/ }
+		  map { $cluster->log_of($_, $from[$_]) } $cluster->ids),
+	0,
+	'... and no server has read any of it');
+
+#
 # Servers that hang or are gone
 #
 

@@ -12,8 +12,10 @@
  */
 #include "postgres_fe.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <math.h>
+#include <unistd.h>
 
 #include "common/logging.h"
 #include "ctl_commands.h"
@@ -385,6 +387,16 @@ to_us(double seconds)
 	return (int64) ceil(seconds * 1000000);
 }
 
+/* A full disk must not look like an answer. */
+static CtlExit
+end_output(CtlExit status)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	pg_log_error("could not write to standard output: %m");
+	return CTL_CANNOT_TELL;
+}
+
 static CtlExit
 run(const char *program, const Arguments *arguments)
 {
@@ -426,9 +438,26 @@ run(const char *program, const Arguments *arguments)
 	ctl.node_id = arguments->node_id;
 	ctl.row_limit = arguments->row_limit;
 
-	status = arguments->command->run(&ctl);
+	status = end_output(arguments->command->run(&ctl));
 	ctl_query_end(ctl.nodes, ctl.count);
 	return status;
+}
+
+/*
+ * Standard streams that are closed get a file that cannot be written, or the
+ * first connections would take their place, and what is printed or complained
+ * of would go to a server.
+ */
+static void
+occupy_standard_streams(void)
+{
+	int			fd;
+
+	do
+		fd = open("/dev/null", O_RDONLY);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
 }
 
 int
@@ -436,8 +465,8 @@ main(int argc, char **argv)
 {
 	const char *program = get_progname(argv[0]);
 	Arguments	arguments = {.goal = CTL_GOAL_LEADER,.node_id = -1};
-	CtlExit		status;
 
+	occupy_standard_streams();
 	pg_logging_init(argv[0]);
 	setlocale(LC_CTYPE, "");
 	if (argc > 1)
@@ -457,13 +486,5 @@ main(int argc, char **argv)
 	read_options(argc, argv, program, &arguments);
 	read_words(argc, argv, program, &arguments);
 	check_options(program, &arguments);
-	status = run(program, &arguments);
-
-	/* A full disk must not look like an answer. */
-	if (fflush(stdout) != 0 || ferror(stdout))
-	{
-		pg_log_error("could not write to standard output: %m");
-		status = CTL_CANNOT_TELL;
-	}
-	return status;
+	return run(program, &arguments);
 }
