@@ -279,6 +279,29 @@ foreach my $node (@{ $answer->{nodes} })
 		'peers --json: all columns');
 }
 
+# However many such columns there will be
+sub intervals_of
+{
+	my ($view) = @_;
+	return split /\n/, psql_value(string_of(0),
+		"SELECT attname FROM pg_attribute WHERE attrelid = '$view'::regclass"
+		  . " AND atttypid = 'interval'::regtype");
+}
+my @peers = map { @{ $_->{peers} } } @{ $answer->{nodes} };
+foreach my $column (intervals_of('pg_leader_peers'))
+{
+	my @values = grep { defined } map { $_->{$column} } @peers;
+	ok(@values && !grep({ !/^[\d.]+$/ } @values),
+		"peers --json: $column is a number of seconds");
+}
+($status, $out) = ctl('status', '--json', $all);
+my @statuses = map { $_->{status} } @{ $json->decode($out)->{nodes} };
+foreach my $column (intervals_of('pg_leader_status'))
+{
+	ok( !grep({ defined && !/^[\d.]+$/ } map { $_->{$column} } @statuses),
+		"status --json: $column is a number of seconds");
+}
+
 #
 # leader, is-leader
 #

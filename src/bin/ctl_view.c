@@ -52,7 +52,8 @@ const char *const ctl_view_peers_query =
 " " MILLISECONDS("last_heard") ", " MILLISECONDS("round_trip") ","
 " term, role, known_leader_id, priority, " YES_OR_NO("acknowledges") ", rank, note,"
 " to_jsonb(p) || jsonb_build_object("
-SECONDS("last_heard") ", " SECONDS("round_trip") ")"
+SECONDS("last_heard") ", " SECONDS("round_trip") ", "
+SECONDS("last_round_trip") ", " SECONDS("last_measured") ")"
 " FROM pg_leader_peers AS p ORDER BY node_id";
 
 /* The token refers to what is waited for, so it is asked for afterwards. */
