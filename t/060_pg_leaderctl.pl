@@ -363,6 +363,30 @@ like(
 	qr/warning: node $leader leads in term $term, as others tell; it has not answered itself/,
 	'leader: with a warning');
 
+# An address in the environment is for the servers named, if for any, and none
+# of the leader's.
+{
+	local $ENV{PGHOSTADDR} = ',';
+	($leader) = with_leader(
+		sub {
+			my ($id) = @_;
+			($status, $out) =
+			  ctl('leader', string_of(grep { $_ != $id } $cluster->ids));
+		});
+	is( $out,
+		"host=127.0.0.1 hostaddr='' port=$port{$leader} dbname=postgres\n",
+		'leader: not at an address of the environment');
+
+	$ENV{PGHOSTADDR} = ',,';
+	($leader) = with_leader(
+		sub {
+			($status, $out) = ctl('leader', $all);
+		});
+	chomp($string = $out);
+	is(psql_value($string, 'SELECT pg_leader_node_id()'),
+		$leader, '... but where the string leads');
+}
+
 # What the user has said goes into the string, but for passwords and for what
 # is about several servers.
 ($leader) = with_leader(

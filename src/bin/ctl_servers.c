@@ -294,9 +294,13 @@ ctl_servers_read(const CtlConnectionArguments *arguments, char **error)
 
 		timeout = VALUE("connect_timeout");
 		servers->connect_timeout_s = timeout ? Max(0, strtol(timeout, NULL, 10)) : 0;
+		servers->hostaddr_elsewhere = value_of(defaults, "hostaddr") != NULL;
 		(void) make_list(servers, VALUE("host"), VALUE("hostaddr"),
 						 VALUE("port"), error);
 #undef VALUE
+
+		/* libpq would take it for a server of which none is given */
+		(void) unsetenv("PGHOSTADDR");
 		PQconninfoFree(defaults);
 	}
 
@@ -403,6 +407,8 @@ ctl_servers_connection_string(const CtlServers *servers, const CtlServer *server
 		append_option(string, "host", server->host);
 	if (server->hostaddr)
 		append_option(string, "hostaddr", server->hostaddr);
+	else if (servers->hostaddr_elsewhere)
+		append_option(string, "hostaddr", "");	/* that one is not meant */
 	append_option(string, "port", server->port);
 	for (option = servers->options; option->keyword; option++)
 	{

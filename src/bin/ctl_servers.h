@@ -31,6 +31,7 @@ typedef struct CtlServers
 	CtlServer  *list;
 	int			count;			/* at least 1 */
 	int			connect_timeout_s;	/* 0: not given */
+	bool		hostaddr_elsewhere; /* environment or service file have one */
 } CtlServers;
 
 /* Options of the command line; each may be NULL. */
