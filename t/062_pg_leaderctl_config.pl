@@ -58,7 +58,7 @@ foreach my $case (
 	],
 	[
 		'comments',
-		"# first\n\n  # second\n\t$rest$first # '\"" =~ s/$/# third/gmr
+		"# first\n\n  # second\n\t$rest$first # '\"\$`\\" =~ s/$/# third/gmr
 	],
 	[ 'the last one counts', "N_NODES=2\n$rest$first" ],
 	[

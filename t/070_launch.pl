@@ -192,6 +192,16 @@ foreach my $mistake (
 		{ N_NODES => 2, IPv4_CLUSTER => '"127.0.0.1:7400,127.0.0.1:7400"' },
 		'127.0.0.1:7400 twice'
 	],
+	[
+		'a comma at the end',
+		{ N_NODES => 1, IPv4_CLUSTER => '"127.0.0.1:7400,"' },
+		'has 2 addresses, but N_NODES is 1'
+	],
+	[
+		'what follows a value that is understood, comment and all',
+		{ N_NODES => '3 # $5 each', ENABLE_LOG => 'yes' },
+		'off, on or replay'
+	],
 	[ 'a relative path', { PGLD_DB_PATHNAME_PREFIX => 'db' }, 'absolute' ],
 	[ 'a command', { PGLD_USER => '"$(id)"' }, 'between single quotes' ],
 	[ 'two words', { NETWORK   => '10.0 0' },  'not of the form NAME=value' ],

@@ -74,7 +74,7 @@ read_config()
 
 parse_config()
 {
-	local line number=0 name value
+	local line number=0 name value raw
 	local assignment="^[[:blank:]]*([A-Za-z_][A-Za-z0-9_]*)=(\"([^\"]*)\"|'([^']*)'|[^[:blank:]#\"']*)[[:blank:]]*(#.*)?$"
 
 	while IFS= read -r line || [ -n "$line" ]; do
@@ -86,14 +86,15 @@ parse_config()
 		[[ $line =~ $assignment ]] ||
 			die "$config_file, line $number: not of the form NAME=value, NAME=\"value\" or NAME='value'"
 		name=${BASH_REMATCH[1]}
-		value=${BASH_REMATCH[2]}
-		case $value in
+		raw=${BASH_REMATCH[2]}
+		value=$raw
+		case $raw in
 			\"*) value=${BASH_REMATCH[3]} ;;
 			\'*) value=${BASH_REMATCH[4]} ;;
 		esac
 		[[ $setting_names =~ (^|[[:space:]])"$name"([[:space:]]|$) ]] ||
 			die "$config_file, line $number: there is no setting \"$name\""
-		case ${line#*=} in
+		case $raw in
 			\'*) ;;
 			*[\$\`\\]*)
 				die "$config_file, line $number: \"\$\", \"\`\" and \"\\\" stand for themselves only between single quotes"
@@ -166,7 +167,8 @@ check_cluster()
 		done
 	fi
 
-	IFS=, read -ra entries <<<"$IPv4_CLUSTER"
+	# one more comma, as the last one is not seen
+	IFS=, read -ra entries <<<"$IPv4_CLUSTER,"
 	[ ${#entries[@]} -eq "$N_NODES" ] ||
 		die "$config_file: IPv4_CLUSTER has ${#entries[@]} addresses, but N_NODES is $N_NODES"
 
