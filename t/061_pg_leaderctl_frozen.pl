@@ -4,6 +4,7 @@
 use strict;
 use warnings;
 
+use Encode;
 use FindBin;
 use lib $FindBin::RealBin;
 use IO::Pty;
@@ -89,13 +90,15 @@ sub screen_of
 	return @lines;
 }
 
+my $columns = 200;
+
 # Starts the tool on a terminal of so many rows; returns what to pump with: a
 # function that reads until the screen matches, and the run.
 sub on_terminal
 {
 	my ($rows, @arguments) = @_;
 	my $terminal = IO::Pty->new;
-	$terminal->slave->set_winsize($rows, 200);
+	$terminal->slave->set_winsize($rows, $columns);
 	my $run = IPC::Run::start([ 'pg_leaderctl', @arguments, $all ],
 		'<', \undef, '>', $terminal->slave);
 	my $seen = '';
@@ -238,6 +241,40 @@ is(join(' ', grep { $_ > 3 } @heights),
 	'', 'status --watch: a small terminal does not scroll');
 like((screen_of($seen))[2], qr/node_id/, '... and shows what fits');
 $watch->kill_kill;
+
+#
+# Characters of several bytes, and such as take two columns
+#
+
+# What they take on the screen
+sub width_of
+{
+	my ($line) = @_;
+	my $characters = Encode::decode('UTF-8', $line =~ s/\s+\z//r);
+	return length($characters) + (() = $characters =~ /[\x{3000}-\x{30FF}]/g);
+}
+
+# Nobody has it, so the servers' messages quote it.
+my $wide = join ' ', ("\xE3\x83\x87\xE3\x83\xBC") x 9;
+$all .= " dbname='$wide'";
+($status, $out) = ctl('status');
+my @widths = sort { $a <=> $b } map { width_of($_) } split /\n/, $out;
+my $lines  = @widths;
+$columns = $widths[-1] + 1;
+
+($until, $watch) = on_terminal($lines + 3, 'status', '--watch=0.2');
+$seen = $until->(
+	sub { $_[1] =~ /\033\[J/ }, 'a table that just fits on a terminal');
+like($seen, qr/Nobody has told/, 'status --watch: all that fits is shown');
+$watch->kill_kill;
+
+$columns -= 10;
+($until, $watch) = on_terminal(50, 'status');
+$seen = $until->(
+	sub { $_[0] =~ /Nobody has told/ }, 'a table that does not fit');
+is(scalar(grep { width_of($_) > $columns } split /\n/, $seen),
+	0, 'status: lines are folded by what they take on the screen');
+$watch->finish;
 
 $cluster->stop_all;
 

@@ -37,19 +37,30 @@ ctl_table_add_copy(CtlTable *table, const char *text)
 	ctl_table_add(table, pg_strdup(text ? text : ""));
 }
 
-/* Columns on the screen; control characters are shown otherwise, and longer. */
+/* Bytes of a character, which may be cut off. */
 static int
-width_of(const char *text)
+length_of(const char *text, size_t limit)
 {
+	return (int) Min((size_t) pg_utf_mblen((const unsigned char *) text), limit);
+}
+
+/* Control characters are shown otherwise, and longer. */
+static int
+width_of_character(const char *text)
+{
+	return Max(1, pg_encoding_dsplen(PG_UTF8, text));
+}
+
+int
+ctl_table_width(const char *text, size_t length)
+{
+	const char *end = text + length;
 	int			width = 0;
 
-	while (*text)
+	while (text < end)
 	{
-		int			length = Min(pg_utf_mblen((const unsigned char *) text),
-								 (int) strlen(text));
-
-		width += Max(1, pg_encoding_dsplen(PG_UTF8, text));
-		text += length;
+		width += width_of_character(text);
+		text += length_of(text, end - text);
 	}
 	return width;
 }
@@ -64,11 +75,14 @@ width_before_last(const CtlTable *table)
 
 	for (column = 0; column < table->column_count - 1; column++)
 	{
-		int			width = width_of(table->columns[column].header);
+		const char *text = table->columns[column].header;
+		int			width = ctl_table_width(text, strlen(text));
 
 		for (row = 0; row < table->filled / table->column_count; row++)
-			width = Max(width,
-						width_of(table->cells[row * table->column_count + column]));
+		{
+			text = table->cells[row * table->column_count + column];
+			width = Max(width, ctl_table_width(text, strlen(text)));
+		}
 		total += width + 3;
 	}
 	return total;
@@ -80,15 +94,20 @@ fold(char *text, int width)
 {
 	char	   *blank = NULL;
 	int			used = 0;
+	int			used_to_blank = 0;
 
-	for (; *text; text += Min(pg_utf_mblen((unsigned char *) text), (int) strlen(text)))
+	for (; *text; text += length_of(text, strlen(text)))
 	{
+		used += width_of_character(text);
 		if (*text == ' ')
+		{
 			blank = text;
-		if (++used > width && blank)
+			used_to_blank = used;
+		}
+		if (used > width && blank)
 		{
 			*blank = '\n';
-			used = (int) (text - blank);
+			used -= used_to_blank;
 			blank = NULL;
 		}
 	}

@@ -17,6 +17,9 @@ typedef struct CtlColumn
 
 #define CTL_TABLE_OWN (-1)
 
+/* Columns of the screen that so many bytes of text in UTF-8 take. */
+extern int	ctl_table_width(const char *text, size_t length);
+
 /* A table under construction, filled row by row. */
 typedef struct CtlTable
 {

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "common/logging.h"
+#include "ctl_table.h"
 #include "ctl_watch.h"
 
 /* Size of the terminal; zeros: there is none, or it does not tell. */
@@ -46,7 +47,9 @@ redraw(const char *text)
 	for (; *text; text = end)
 	{
 		end = text + strcspn(text, "\n");
-		rows += 1 + (size.ws_col > 0 ? (int) Max(0, end - text - 1) / size.ws_col : 0);
+		rows++;
+		if (size.ws_col > 0)
+			rows += Max(0, ctl_table_width(text, end - text) - 1) / size.ws_col;
 		if (size.ws_row > 0 && rows >= size.ws_row)
 			break;
 		printf("%.*s\033[K\n", (int) (end - text), text);
