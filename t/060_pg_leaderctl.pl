@@ -41,6 +41,15 @@ sub psql_value
 program_help_ok('pg_leaderctl');
 program_version_ok('pg_leaderctl');
 program_options_handling_ok('pg_leaderctl');
+foreach my $case (
+	[ qr/^Usage:/m,                        'status', '--help' ],
+	[ qr/^pg_leaderctl \(pg_leader\) \d/, '-q', 'leader', '--version' ],
+	[ qr/^pg_leaderctl \(pg_leader\) \d/, 'leader', '-V' ])
+{
+	my ($expected, @arguments) = @$case;
+	my ($status, $out) = ctl(@arguments);
+	ok($status == 0 && $out =~ $expected, "@arguments");
+}
 
 # Nobody listens there: what is tried nevertheless is seen by the exit status.
 my $nowhere = 'host=127.0.0.1 port=1';

@@ -120,6 +120,12 @@ print_help(const char *program)
 }
 
 static void
+print_version(void)
+{
+	printf("pg_leaderctl (pg_leader) %s\n", PG_LEADER_VERSION);
+}
+
+static void
 wrong_usage(const char *program)
 {
 	pg_log_error_hint("Try \"%s --help\" for more information.", program);
@@ -207,13 +213,13 @@ read_options(int argc, char **argv, const char *program, Arguments *arguments)
 	enum
 	{
 		OPTION_JSON = 1000, OPTION_TIMEOUT, OPTION_WATCH, OPTION_FOR, OPTION_YES,
-		OPTION_NODE, OPTION_LIMIT, OPTION_CONFIG
+		OPTION_NODE, OPTION_LIMIT, OPTION_CONFIG, OPTION_HELP
 	};
 	static const struct option options[] = {
 		{"config", required_argument, NULL, OPTION_CONFIG},
 		{"dbname", required_argument, NULL, 'd'},
 		{"for", required_argument, NULL, OPTION_FOR},
-		{"help", no_argument, NULL, '?'},
+		{"help", no_argument, NULL, OPTION_HELP},
 		{"host", required_argument, NULL, 'h'},
 		{"json", no_argument, NULL, OPTION_JSON},
 		{"limit", required_argument, NULL, OPTION_LIMIT},
@@ -230,7 +236,7 @@ read_options(int argc, char **argv, const char *program, Arguments *arguments)
 	};
 	int			option;
 
-	while ((option = getopt_long(argc, argv, "d:h:p:qt:U:", options, NULL)) != -1)
+	while ((option = getopt_long(argc, argv, "d:h:p:qt:U:V", options, NULL)) != -1)
 	{
 		switch (option)
 		{
@@ -293,6 +299,12 @@ read_options(int argc, char **argv, const char *program, Arguments *arguments)
 			case OPTION_YES:
 				arguments->given |= TAKES_YES;
 				break;
+			case OPTION_HELP:
+				print_help(program);
+				exit(CTL_YES);
+			case 'V':
+				print_version();
+				exit(CTL_YES);
 			default:
 				/* getopt_long has said what is wrong */
 				wrong_usage(program);
@@ -478,7 +490,7 @@ main(int argc, char **argv)
 		}
 		if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0)
 		{
-			printf("pg_leaderctl (pg_leader) %s\n", PG_LEADER_VERSION);
+			print_version();
 			exit(CTL_YES);
 		}
 	}
