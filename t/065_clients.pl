@@ -284,16 +284,20 @@ SKIP:
 # A job on the leader only
 #
 
-my ($job) = $crontab =~ /^0 \* \* \* \* (.*)$/m or die 'no line of a crontab';
+# As cron calls it: with what the crontab says of the environment, and no more.
+my ($environment, $job) = $crontab =~ /\A(.*)^0 \* \* \* \* (.*)$/ms
+  or die 'no line of a crontab';
+my ($programs) = grep { -x "$_/pg_leaderctl" } split /:/, $ENV{PATH};
 foreach my $id ($cluster->ids)
 {
 	while_leading(
 		1,
 		sub {
 			($status, $out, $err) = shell(
-				"export PGPORT=$ports[$id]; "
+				"PATH=/usr/bin:/bin; export PGPORT=$ports[$id]; "
 				  . adapted(
-					$job,
+					"$environment$job",
+					'/usr/lib/postgresql/15/bin'   => $programs,
 					'/var/run/postgresql'          => $directories[$id],
 					'/usr/local/bin/send-invoices' => 'echo sent'));
 		});
