@@ -42,12 +42,12 @@ program_help_ok('pg_leaderctl');
 program_version_ok('pg_leaderctl');
 program_options_handling_ok('pg_leaderctl');
 foreach my $case (
-	[ qr/^Usage:/m,                        'status', '--help' ],
-	[ qr/^pg_leaderctl \(pg_leader\) \d/, '-q', 'leader', '--version' ],
+	[ qr/^Usage:/m,                       'status', '--help' ],
+	[ qr/^pg_leaderctl \(pg_leader\) \d/, '-q',     'leader', '--version' ],
 	[ qr/^pg_leaderctl \(pg_leader\) \d/, 'leader', '-V' ])
 {
 	my ($expected, @arguments) = @$case;
-	my ($status, $out) = ctl(@arguments);
+	my ($status,   $out)       = ctl(@arguments);
 	ok($status == 0 && $out =~ $expected, "@arguments");
 }
 
@@ -292,7 +292,8 @@ foreach my $node (@{ $answer->{nodes} })
 sub intervals_of
 {
 	my ($view) = @_;
-	return split /\n/, psql_value(string_of(0),
+	return split /\n/,
+	  psql_value(string_of(0),
 		"SELECT attname FROM pg_attribute WHERE attrelid = '$view'::regclass"
 		  . " AND atttypid = 'interval'::regtype");
 }
@@ -300,14 +301,14 @@ my @peers = map { @{ $_->{peers} } } @{ $answer->{nodes} };
 foreach my $column (intervals_of('pg_leader_peers'))
 {
 	my @values = grep { defined } map { $_->{$column} } @peers;
-	ok(@values && !grep({ !/^[\d.]+$/ } @values),
+	ok( @values && !grep({ !/^[\d.]+$/ } @values),
 		"peers --json: $column is a number of seconds");
 }
 ($status, $out) = ctl('status', '--json', $all);
 my @statuses = map { $_->{status} } @{ $json->decode($out)->{nodes} };
 foreach my $column (intervals_of('pg_leader_status'))
 {
-	ok( !grep({ defined && !/^[\d.]+$/ } map { $_->{$column} } @statuses),
+	ok(!grep({ defined && !/^[\d.]+$/ } map { $_->{$column} } @statuses),
 		"status --json: $column is a number of seconds");
 }
 
@@ -785,11 +786,12 @@ foreach my $case (
 		qr/^pg_leaderctl: error: could not write to standard output: (?:Bad file|No space)/,
 		'... and says why');
 }
-IPC::Run::run([ 'bash', '-c', "exec pg_leaderctl transfer 9 '$all' 2>&- >&-" ]);
+IPC::Run::run(
+	[ 'bash', '-c', "exec pg_leaderctl transfer 9 '$all' 2>&- >&-" ]);
 is($? >> 8, 1, 'transfer 9 2>&- >&-: ends with 1');
 is( scalar(
 		grep { /invalid frontend message/ }
-		  map { $cluster->log_of($_, $from[$_]) } $cluster->ids),
+		map  { $cluster->log_of($_, $from[$_]) } $cluster->ids),
 	0,
 	'... and no server has read any of it');
 

@@ -249,7 +249,7 @@ $watch->kill_kill;
 # What they take on the screen
 sub width_of
 {
-	my ($line) = @_;
+	my ($line)     = @_;
 	my $characters = Encode::decode('UTF-8', $line =~ s/\s+\z//r);
 	return length($characters) + (() = $characters =~ /[\x{3000}-\x{30FF}]/g);
 }
@@ -263,15 +263,15 @@ my $lines  = @widths;
 $columns = $widths[-1] + 1;
 
 ($until, $watch) = on_terminal($lines + 3, 'status', '--watch=0.2');
-$seen = $until->(
-	sub { $_[1] =~ /\033\[J/ }, 'a table that just fits on a terminal');
+$seen = $until->(sub { $_[1] =~ /\033\[J/ },
+	'a table that just fits on a terminal');
 like($seen, qr/Nobody has told/, 'status --watch: all that fits is shown');
 $watch->kill_kill;
 
 $columns -= 10;
 ($until, $watch) = on_terminal(50, 'status');
-$seen = $until->(
-	sub { $_[0] =~ /Nobody has told/ }, 'a table that does not fit');
+$seen =
+  $until->(sub { $_[0] =~ /Nobody has told/ }, 'a table that does not fit');
 is(scalar(grep { width_of($_) > $columns } split /\n/, $seen),
 	0, 'status: lines are folded by what they take on the screen');
 $watch->finish;
