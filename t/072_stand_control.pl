@@ -301,17 +301,25 @@ foreach my $count (3, 5)
 		[ 'd L 0',           '"L" has no meaning before "mark"' ],
 		[ 'echo "x',         'a quote is not closed' ],
 		[ 'wait weather',    '"weather" is no condition' ],
-		[ 'wait leader within x',    '"x" is no number of seconds' ],
-		[ 'expect no-leader',        'not so: no-leader \(0 term' ],
-		[ 'hold 1 no-leader',        'no longer so after \d+ s: no-leader' ],
-		[ 'wait no-leader within 1', 'waited 1 s in vain for: no-leader' ],
-		[ 'watch',                   'say for how many seconds' ],
-		[ 'log',                     'set ENABLE_LOG in .* to on' ])
+		[ 'wait leader within x',     '"x" is no number of seconds' ],
+		[ 'expect no-leader',         'not so: no-leader \(0 term' ],
+		[ 'hold 1 no-leader',         'no longer so after \d+ s: no-leader' ],
+		[ 'wait no-leader within 1',  'waited 1 s in vain for: no-leader' ],
+		[ 'watch',                    'say for how many seconds' ],
+		[ 'watch 0.5',                'usage: watch \[SECONDS\]' ],
+		[ 'watch "UID[$(kill $$)]"',  'usage: watch \[SECONDS\]' ],
+		[ 'hold 08 no-leader',        'no longer so after \d+ s: no-leader' ],
+		[ 'wait no-leader within 01', 'waited 1 s in vain for: no-leader' ],
+		[ 'log',                      'set ENABLE_LOG in .* to on' ])
 	{
 		$stand->refuses($mistake->[0], $mistake->[0], $mistake->[1]);
 	}
 	is(($stand->ctl('stat'))[1], $before, 'mistakes have changed nothing');
 
+	$stand->does(
+		'hold 01 leader 0; watch 00',
+		'numbers are decimal',
+		qr/^for 1 s: node/m);
 	$stand->does(
 		'watch 1',
 		'watching for a second',

@@ -35,8 +35,15 @@ sub faults
 
 my $all  = ($ENV{SCENARIOS} // '') eq 'all';
 my $seed = int rand 1_000_000;
-($status, $output) =
-  $stand->run($script, '--seed', $seed, '--seconds', $all ? 60 : 10);
+
+# As from a clone in such a place.
+my $tree = "$stand->{folder}/a clone";
+symlink "$FindBin::RealBin/..", $tree or die "could not link $tree: $!";
+{
+	local $PgLeaderStand::scripts = "$tree/script";
+	($status, $output) =
+	  $stand->run($script, '--seed', $seed, '--seconds', $all ? 60 : 10);
+}
 is($status, 0, "a run with seed $seed");
 like($output, qr/^seed $seed$/m, 'the seed is printed');
 like(

@@ -31,7 +31,8 @@ my %node;
 
 # --- ctl.sh -------------------------------------------------------------------
 
-my $ctl = open2(my $answers, my $commands, dirname(__FILE__) . '/ctl.sh');
+my $ctl =
+  open2(my $answers, my $commands, 'bash', dirname(__FILE__) . '/ctl.sh');
 $commands->autoflush(1);
 
 # Carries out commands and returns when that is done.

@@ -81,8 +81,9 @@ show_lease()
 # Until a key is pressed on a terminal, otherwise for so many seconds.
 command_watch()
 {
-	local seconds=${1-} end=$((SECONDS + ${1:-0})) home=''
+	local seconds=${1-} end home=''
 	[[ $seconds =~ ^[0-9]{0,6}$ ]] && [ $# -le 1 ] || complain "usage: watch [SECONDS]" || return 1
+	end=$((SECONDS + 10#0$seconds))
 	[ -n "$seconds" ] || [ -t 0 ] || complain "say for how many seconds: watch SECONDS" || return 1
 	[ ! -t 1 ] || home=$'\033[H\033[2J'
 	while [ "$interrupted" = no ]; do
@@ -221,6 +222,7 @@ command_wait()
 	if [ $# -ge 3 ] && [ "${*: -2:1}" = within ]; then
 		limit=${*: -1}
 		[[ $limit =~ ^[0-9]{1,6}$ ]] || complain "\"$limit\" is no number of seconds" || return 1
+		limit=$((10#$limit))
 		set -- "${@:1:$#-2}"
 	fi
 	check_condition "$@" || return 1
@@ -244,6 +246,7 @@ command_hold()
 {
 	local seconds=${1-} began=$SECONDS
 	[[ $seconds =~ ^[0-9]{1,6}$ ]] || complain "usage: hold SECONDS CONDITION" || return 1
+	seconds=$((10#$seconds))
 	shift
 	check_condition "$@" || return 1
 	while ((SECONDS - began <= seconds)); do
