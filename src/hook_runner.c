@@ -142,10 +142,10 @@ look(Known *known)
 	bool		is_led_here;
 
 	memset(known, 0, sizeof(*known));
-	LWLockAcquire(shared_state->lock, LW_SHARED);
+	shared_state_lock();
 	if (!published->valid)
 	{
-		LWLockRelease(shared_state->lock);
+		shared_state_unlock();
 		return false;
 	}
 	is_live = sql_functions_is_live(published);
@@ -162,7 +162,7 @@ look(Known *known)
 		known->leader_port = is_led_here ? PostPortNumber :
 			published->peers[known->leader_id].advertised_port;
 	}
-	LWLockRelease(shared_state->lock);
+	shared_state_unlock();
 
 	if (!is_live)
 	{

@@ -177,6 +177,7 @@ end_launcher(int code, Datum argument)
 	LWLockReleaseAll();
 
 	revoke_lease();
+	shared_state_give_up(SHARED_WRITER_LAUNCHER);
 	resolver_stop();
 	if (PostmasterIsAlive())
 	{
@@ -577,13 +578,13 @@ static void
 publish_addresses(void)
 {
 	if (!publish_due ||
-		!LWLockConditionalAcquire(shared_state->lock, LW_EXCLUSIVE))
+		!shared_state_try_lock(SHARED_WRITER_LAUNCHER))
 		return;
 	memcpy(shared_state->addresses, addresses,
 		   sizeof(shared_state->addresses));
 	shared_state->listen_address = addresses[LISTEN_KEY];
 	pg_atomic_fetch_add_u64(&shared_state->addresses_generation, 1);
-	LWLockRelease(shared_state->lock);
+	shared_state_unlock();
 	publish_due = false;
 }
 

@@ -142,7 +142,7 @@ publication_publish(Publication *publication, const RaftView *view, bool force)
 			next->session_starts[id] = GetCurrentTimestamp();
 	}
 
-	if (!LWLockConditionalAcquire(shared_state->lock, LW_EXCLUSIVE))
+	if (!shared_state_try_lock(SHARED_WRITER_TICKER))
 	{
 		publication->is_pending = true;
 		return;
@@ -159,7 +159,7 @@ publication_publish(Publication *publication, const RaftView *view, bool force)
 	memcpy(shared, next, offsetof(PublishedState, peers) +
 		   publication->node_count * sizeof(RaftPeerView));
 	shared_state->ticker_latch = MyLatch;
-	LWLockRelease(shared_state->lock);
+	shared_state_unlock();
 
 	publication->is_pending = false;
 	publication->view = *view;
@@ -174,12 +174,15 @@ publication_publish(Publication *publication, const RaftView *view, bool force)
 void
 publication_end(Publication *publication)
 {
-	if (!LWLockConditionalAcquire(shared_state->lock, LW_EXCLUSIVE))
+	if (!shared_state_try_lock(SHARED_WRITER_TICKER))
+	{
+		shared_state_give_up(SHARED_WRITER_TICKER);
 		return;
+	}
 	if (shared_state->ticker_latch == MyLatch)
 	{
 		shared_state->ticker_latch = NULL;
 		count_up(publication, &shared_state->published.counters);
 	}
-	LWLockRelease(shared_state->lock);
+	shared_state_unlock();
 }

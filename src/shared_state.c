@@ -113,6 +113,7 @@ init_state(SharedState *state)
 	memset(state, 0, sizeof(*state));
 
 	state->lock = &locks[0].lock;
+	pg_atomic_init_u32(&state->writers_waiting, 0);
 	lease_cell_init(&state->lease);
 	for (int i = 0; i < WORKER_KINDS; i++)
 	{
@@ -169,22 +170,60 @@ shared_state_install_hooks(void)
 	shmem_startup_hook = create_state;
 }
 
+void
+shared_state_lock(void)
+{
+	/* Workers have no database, but backends and parallel workers do. */
+	if (OidIsValid(MyDatabaseId))
+	{
+		for (int ms = 0; ms < SHARED_STATE_YIELD_MS &&
+			 pg_atomic_read_u32(&shared_state->writers_waiting) != 0; ms++)
+			pg_usleep(1000L);
+	}
+	LWLockAcquire(shared_state->lock, LW_SHARED);
+}
+
+void
+shared_state_unlock(void)
+{
+	LWLockRelease(shared_state->lock);
+}
+
+bool
+shared_state_try_lock(uint32 writer)
+{
+	if (LWLockConditionalAcquire(shared_state->lock, LW_EXCLUSIVE))
+	{
+		shared_state_give_up(writer);
+		return true;
+	}
+	pg_atomic_fetch_or_u32(&shared_state->writers_waiting, writer);
+	return false;
+}
+
+void
+shared_state_give_up(uint32 writer)
+{
+	if (pg_atomic_read_u32(&shared_state->writers_waiting) != 0)
+		pg_atomic_fetch_and_u32(&shared_state->writers_waiting, ~writer);
+}
+
 bool
 shared_state_read(PublishedState *copy)
 {
-	LWLockAcquire(shared_state->lock, LW_SHARED);
+	shared_state_lock();
 	*copy = shared_state->published;
-	LWLockRelease(shared_state->lock);
+	shared_state_unlock();
 	return copy->valid;
 }
 
 void
 shared_state_wake_ticker(void)
 {
-	LWLockAcquire(shared_state->lock, LW_SHARED);
+	shared_state_lock();
 	if (shared_state->ticker_latch != NULL)
 		SetLatch(shared_state->ticker_latch);
-	LWLockRelease(shared_state->lock);
+	shared_state_unlock();
 }
 
 bool
@@ -194,18 +233,18 @@ shared_state_copy_addresses(uint64 *generation, PeerAddress *addresses)
 	if (pg_atomic_read_u64(&shared_state->addresses_generation) == *generation)
 		return false;
 
-	LWLockAcquire(shared_state->lock, LW_SHARED);
+	shared_state_lock();
 	*generation = pg_atomic_read_u64(&shared_state->addresses_generation);
 	memcpy(addresses, shared_state->addresses,
 		   sizeof(shared_state->addresses));
-	LWLockRelease(shared_state->lock);
+	shared_state_unlock();
 	return true;
 }
 
 void
 shared_state_copy_listen_address(PeerAddress *address)
 {
-	LWLockAcquire(shared_state->lock, LW_SHARED);
+	shared_state_lock();
 	*address = shared_state->listen_address;
-	LWLockRelease(shared_state->lock);
+	shared_state_unlock();
 }

@@ -8,6 +8,7 @@
  *
  *	field				written by		under			read under
  *	published			ticker			lock, exclusive	lock, shared
+ *	writers_waiting		ticker, launcher	atomics		atomics
  *	addresses			launcher		lock, exclusive	lock, shared
  *	listen_address		launcher		lock, exclusive	lock, shared
  *	lease				see lease_cell.h, lock-free
@@ -25,6 +26,10 @@
  * if it was busy, so that a backend that is stopped while it holds the lock
  * delays a view, never an election.  Nothing is done under the lock but
  * copying.
+ *
+ * Many backends that ask without end may hold it, one or the other, at any
+ * moment.  So a writer that has found it busy says so in writers_waiting, and
+ * backends let it go first, for a short time.
  *
  *-------------------------------------------------------------------------
  */
@@ -301,9 +306,14 @@ typedef struct WorkerSlot
 	pg_atomic_uint64 starts;	/* since the server's start */
 } WorkerSlot;
 
+/* Who writes under SharedState.lock; bits of writers_waiting. */
+#define SHARED_WRITER_TICKER	(1 << 0)
+#define SHARED_WRITER_LAUNCHER	(1 << 1)
+
 typedef struct SharedState
 {
 	LWLock	   *lock;
+	pg_atomic_uint32 writers_waiting;	/* those that have found it busy */
 	LeaseCell	lease;
 	WorkerSlot	workers[WORKER_KINDS];
 
@@ -354,6 +364,23 @@ extern SharedState *shared_state;
 
 /* Postmaster, in _PG_init(): install the shared memory hooks. */
 extern void shared_state_install_hooks(void);
+
+/*
+ * Take the lock, shared, but let a writer that waits for it go first, for
+ * SHARED_STATE_YIELD_MS at most: it may be held by a process that is stopped.
+ * In this extension's own workers, which are few, at once.
+ */
+#define SHARED_STATE_YIELD_MS	20
+
+extern void shared_state_lock(void);
+extern void shared_state_unlock(void);
+
+/*
+ * Writer: take the lock, exclusively, if it is free at once.  If it is not,
+ * readers give way until the writer has had it, or gives up.
+ */
+extern bool shared_state_try_lock(uint32 writer);
+extern void shared_state_give_up(uint32 writer);
 
 /*
  * Copy the published state; false if no ticker has published since the

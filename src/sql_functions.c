@@ -141,12 +141,12 @@ read_leader(int *port)
 
 	if (port != NULL)
 		*port = 0;
-	LWLockAcquire(shared_state->lock, LW_SHARED);
+	shared_state_lock();
 	if (sql_functions_is_live(published))
 		leader_id = published->raft.leader_id;
 	if (leader_id != RAFT_NO_NODE && port != NULL)
 		*port = published->peers[leader_id].advertised_port;
-	LWLockRelease(shared_state->lock);
+	shared_state_unlock();
 	return leader_id;
 }
 
@@ -180,10 +180,10 @@ pg_leader_term(PG_FUNCTION_ARGS)
 	uint64		term;
 
 	sql_functions_check_running();
-	LWLockAcquire(shared_state->lock, LW_SHARED);
+	shared_state_lock();
 	valid = shared_state->published.valid;
 	term = shared_state->published.raft.term;
-	LWLockRelease(shared_state->lock);
+	shared_state_unlock();
 	if (!valid)
 		PG_RETURN_NULL();
 	PG_RETURN_INT64((int64) term);
@@ -583,11 +583,11 @@ read_next_leader(uint64 term)
 	const PublishedState *published = &shared_state->published;
 	int			leader_id = RAFT_NO_NODE;
 
-	LWLockAcquire(shared_state->lock, LW_SHARED);
+	shared_state_lock();
 	if (sql_functions_is_live(published) &&
 		published->raft.leader_term > term)
 		leader_id = published->raft.leader_id;
-	LWLockRelease(shared_state->lock);
+	shared_state_unlock();
 
 	/* As in read_usable_leader(). */
 	if (leader_id == config_node_id &&

@@ -33,9 +33,9 @@ read_totals(Totals *totals)
 	SenderCounters *sender = &shared_state->sender;
 	HookState  *hook = &shared_state->hook;
 
-	LWLockAcquire(shared_state->lock, LW_SHARED);
+	shared_state_lock();
 	totals->core = shared_state->published.counters;
-	LWLockRelease(shared_state->lock);
+	shared_state_unlock();
 
 	copy_counters(&totals->pipeline_starts,
 				  &shared_state->workers[WORKER_TICKER].starts, 1);
