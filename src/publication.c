@@ -179,10 +179,16 @@ publication_end(Publication *publication)
 		shared_state_give_up(SHARED_WRITER_TICKER);
 		return;
 	}
+
+	/*
+	 * The latch may be one that a predecessor had and could not take back,
+	 * and then there may be no core yet to count for.
+	 */
 	if (shared_state->ticker_latch == MyLatch)
 	{
 		shared_state->ticker_latch = NULL;
-		count_up(publication, &shared_state->published.counters);
+		if (publication->published_ns != 0)
+			count_up(publication, &shared_state->published.counters);
 	}
 	shared_state_unlock();
 }
