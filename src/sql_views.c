@@ -43,6 +43,24 @@ role_word(RaftRole role)
 	return history_role_word(history_role(role));
 }
 
+/*
+ * Text that another process has written: perhaps in the encoding of another
+ * database, or of a path, and cut off within a character.
+ */
+static void
+add_foreign_text(SqlRow *row, char *text)
+{
+	if (!pg_verifymbstr(text, strlen(text), true))
+	{
+		for (char *character = text; *character != '\0'; character++)
+		{
+			if (IS_HIGHBIT_SET(*character))
+				*character = '?';
+		}
+	}
+	sql_row_add_text(row, text);
+}
+
 /*-------------------------------------------------------------------------
  * pg_leader_status
  *-------------------------------------------------------------------------
@@ -135,7 +153,7 @@ append_sentence(StringInfo note, const char *sentence)
 }
 
 /* What whoever looks at the status must know beside the columns. */
-static const char *
+static char *
 describe_node(const PublishedState *state, bool live, uint64 now_ns)
 {
 	StringInfoData note;
@@ -233,7 +251,7 @@ pg_leader_get_status(PG_FUNCTION_ARGS)
 		sql_row_add_null(&row);
 	}
 	sql_row_add_text(&row, known ? raft_standing_name(view->standing) : NULL);
-	sql_row_add_text(&row, describe_node(state, live, now_ns));
+	add_foreign_text(&row, describe_node(state, live, now_ns));
 	sql_row_add_id(&row, live && leader_id == RAFT_NO_NODE ?
 				   view->rumoured_leader_id : RAFT_NO_NODE);
 	if (live)
@@ -346,7 +364,7 @@ add_self(SqlRow *row, const PublishedState *state, uint64 now_ns)
 	else
 		sql_row_add_null(row);
 	sql_row_add_id(row, view->rank);
-	sql_row_add_text(row, describe_node(state, true, now_ns));
+	add_foreign_text(row, describe_node(state, true, now_ns));
 }
 
 /*
@@ -456,24 +474,6 @@ pg_leader_get_peers(PG_FUNCTION_ARGS)
  *-------------------------------------------------------------------------
  */
 
-/*
- * Who asked, as another session has written it: perhaps in the encoding of
- * another database.
- */
-static void
-add_requester(SqlRow *row, char *requester)
-{
-	if (!pg_verifymbstr(requester, strlen(requester), true))
-	{
-		for (char *character = requester; *character != '\0'; character++)
-		{
-			if (IS_HIGHBIT_SET(*character))
-				*character = '?';
-		}
-	}
-	sql_row_add_text(row, requester);
-}
-
 Datum
 pg_leader_get_history(PG_FUNCTION_ARGS)
 {
@@ -497,7 +497,7 @@ pg_leader_get_history(PG_FUNCTION_ARGS)
 		sql_row_add_id(&row, entry->old_leader_id);
 		sql_row_add_id(&row, entry->leader_id);
 		sql_row_add_text(&row, entry->reason);
-		add_requester(&row, entry->requested_by);
+		add_foreign_text(&row, entry->requested_by);
 		sql_row_put(&row);
 	}
 	return (Datum) 0;

@@ -249,6 +249,33 @@ $cluster->start($second);
 $cluster->wait_for_leader(among => [ $leader, $second ]);
 is($cluster->status($second)->{standing},
 	'member', 'directory of its own: a member');
+
+#
+# A directory with so long a name that what is said of it is cut off: it is
+# cut within a character, and the views tell it all the same
+#
+
+my $node = $cluster->node($second);
+$node->safe_psql('postgres',
+		"CREATE DATABASE utf8 TEMPLATE template0 ENCODING 'UTF8'"
+	  . " LC_COLLATE 'C' LC_CTYPE 'C'");
+$node->safe_psql('utf8', 'CREATE EXTENSION pg_leader');
+$cluster->set(
+	$second,
+	initial_state   => 'existing',
+	state_directory => "\303\251" x 125);
+$cluster->stop('fast', $second);
+$cluster->start($second);
+$cluster->wait_for(
+	sub { $cluster->status($second)->{standing} eq 'amnesiac' },
+	'the node to look for its state elsewhere');
+like(
+	$node->safe_psql(
+		'utf8',
+		"SELECT convert_from(convert_to(note, 'UTF8'), 'UTF8')"
+		  . ' FROM pg_leader_status'),
+	qr/state file "\?{10}/,
+	'a note that was cut within a character is valid text');
 $cluster->stop_all;
 
 done_testing();
